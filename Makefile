@@ -1,0 +1,59 @@
+# What one does with this project; `make help` lists it. Python 3.11 or 3.12 and make are all that must be there.
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3 python,$(shell $(name) -c \
+	"import sys; print('$(name)' if (3, 11) <= sys.version_info[:2] <= (3, 12) else '')" 2>/dev/null)))
+HOST ?= 127.0.0.1
+PORT ?= 3000
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+
+export BENTOML_DO_NOT_TRACK := True
+unexport PYTHONDONTWRITEBYTECODE # without bytecode on disk, each import of TensorFlow takes minutes
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint lock build bench environment install python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: environment ## start the server on http://HOST:PORT (default 127.0.0.1:3000)
+	@echo "IMIP starts on http://$(HOST):$(PORT); it is ready when /readyz answers, and Ctrl+C stops it."
+	@echo "For research and teaching only, never for diagnosis."
+	@$(RUN) bentoml serve service:service --host $(HOST) --port $(PORT)
+
+test: environment ## run all tests; PYTEST="-k dicom" passes options
+	$(RUN) pytest $(PYTEST)
+
+lint: environment ## check style and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+build: environment ## pack a Bento
+	$(RUN) bentoml build
+
+bench: environment ## measure what HTTP adds to the analysis, throughput, memory and start
+	$(RUN) benchmarks.serving $(BENCH)
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+lock: environment ## resolve the locks again; UPGRADE=--upgrade takes newer versions
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
+	echo uv | $(COMPILE) - --constraint requirements.lock --no-annotate --output-file requirements-uv.lock
+
+environment: # a copy of the lock in the environment tells what it was made from
+	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory install
+
+install: ## create the environment from the lock, whether it is there or not
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; name it with PYTHON=..."; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON): some 2 GB, once and after each change of the lock."
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@cp requirements.lock $(VENV)/requirements.lock
+
+python: # which Python an environment would be made with
+	@echo $(PYTHON)

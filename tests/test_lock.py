@@ -1,0 +1,73 @@
+"""The locks pin every package by version and hash, name no index, and agree with each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+ALL, SERVING, UV = "requirements.lock", "requirements-serving.lock", "requirements-uv.lock"
+PINNED = re.compile(
+    r"(?P<name>[a-z0-9.-]+)==(?P<version>[A-Za-z0-9.+!-]+)( ; (?P<marker>[^#\\]+?))?(?P<hashes>( --hash=\S+)+)"
+)
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+
+
+def requirements(lock: str) -> list[str]:
+    """The lines of a lock, continued ones joined, comments left out."""
+    text = (REPOSITORY / lock).read_text(encoding="utf-8")
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return [re.sub(r"\s+", " ", line).strip() for line in re.sub(r"\\\n", " ", code).splitlines() if line.strip()]
+
+
+def pins(lock: str) -> dict[str, set[tuple[str, str]]]:
+    """The versions of each package and the hashes of their files, in one text."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for line in requirements(lock):
+        match = PINNED.fullmatch(line)
+        assert match, line[:100]
+        found.setdefault(match["name"], set()).add((match["version"], match["hashes"]))
+    return found
+
+
+@pytest.mark.parametrize("lock", [ALL, SERVING, UV])
+def test_every_package_is_pinned_with_hashes(lock: str) -> None:
+    assert pins(lock)
+    for name, versions in pins(lock).items():
+        for _, hashes in versions:
+            assert all(HASH.fullmatch(one) for one in hashes.split()), name
+
+
+@pytest.mark.parametrize("lock", [ALL, SERVING, UV])
+def test_no_lock_names_an_index_or_a_folder(lock: str) -> None:
+    text = (REPOSITORY / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"index-url|find-links|trusted-host|\bfile:| @ ", text)
+
+
+@pytest.mark.parametrize("lock", [SERVING, UV])
+def test_what_serves_is_what_was_tested(lock: str) -> None:
+    everything = pins(ALL)
+    for name, versions in pins(lock).items():
+        assert versions <= everything[name], name
+
+
+def test_the_locks_satisfy_the_project() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    for lock, lines in ((SERVING, project["dependencies"]), (ALL, project["dependencies"] + extras)):
+        missing = {normal(line) for line in lines} - pins(lock).keys()
+        assert not missing, (lock, missing)
+
+
+def normal(requirement: str) -> str:
+    """The name in a requirement, as locks spell it (PEP 503)."""
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert name
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def test_serving_needs_no_tensorflow() -> None:
+    heavy = ("tensorflow", "keras", "torch", "alibi-detect", "pytest", "mypy")
+    assert not [name for name in pins(SERVING) if name.startswith(heavy)]
