@@ -1,0 +1,150 @@
+"""What compressed pictures say about themselves: size, samples and depth out of PNG, JPEG and JPEG 2000 headers.
+
+Read by us before any decoder sees the bytes, since native decoders allocate what a header asks for and fill
+what a truncated file lacks. Nothing is decompressed here.
+"""
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+
+from imip.errors import MalformedScan, UnsupportedScan
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+JPEG2000_SIGNATURE = b"\xff\x4f\xff\x51"  # SOC, SIZ: a bare codestream, as PS3.5 A.4.4 demands
+
+MAX_SEGMENTS = 20_000  # chunks or marker segments: thousands are plausible, millions only waste time
+MAX_SCANS = 64  # passes of a progressive JPEG; each one costs a sweep over the whole picture
+MAX_TILES = 65_535  # ITU-T T.800 A.5.1
+
+
+@dataclass(frozen=True, slots=True)
+class Codestream:
+    """What one compressed picture declares. `coding`: PNG colour type, JPEG SOF marker, or 0 for JPEG 2000."""
+
+    width: int
+    height: int
+    components: int
+    bits: int
+    coding: int
+
+
+PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples per pixel
+_PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def read_png(data: bytes) -> tuple[Codestream, dict[bytes, bytes], bytes]:
+    """Check the chunks of a PNG; returns its header, the bodies of its small chunks, and a PNG of nothing else.
+
+    Text, EXIF, colour profiles and animation are dropped unread (zTXt and iCCP can be bombs); checksums are
+    verified. Raises MalformedScan.
+    """
+    small: dict[bytes, bytes] = {}
+    kept = [PNG_SIGNATURE]
+    position = len(PNG_SIGNATURE)
+    for _ in range(MAX_SEGMENTS):
+        if len(data) < position + 12:
+            raise MalformedScan("The PNG ends before its last chunk.")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise MalformedScan("The PNG is truncated.")
+        if kind in _PNG_KEPT:
+            if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+                raise MalformedScan("A checksum of the PNG does not match.")
+            kept.append(data[position:end])
+            if kind != b"IDAT":
+                if kind in small:
+                    raise MalformedScan("The PNG repeats a chunk that must be unique.")
+                small[kind] = data[position + 8 : end - 4]
+        if kind == b"IEND":
+            return _png_header(small), small, b"".join(kept)
+        position = end
+    raise MalformedScan("The PNG has too many chunks.")
+
+
+def _png_header(small: dict[bytes, bytes]) -> Codestream:
+    header = small.get(b"IHDR", b"")
+    if len(header) != 13:
+        raise MalformedScan("The PNG has no valid header.")
+    width, height, bits, colour = struct.unpack_from(">IIBB", header)
+    if not width or not height or colour not in PNG_SAMPLES or bits not in (1, 2, 4, 8, 16):
+        raise MalformedScan("The PNG header is invalid.")
+    return Codestream(width, height, PNG_SAMPLES[colour], bits, colour)
+
+
+SOF_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
+SOF_LOSSLESS = frozenset({0xC3})
+SOF_JPEG_LS = frozenset({0xF7})
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | SOF_JPEG_LS
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+# In entropy-coded data JPEG follows 0xFF by 0x00 or a restart marker, JPEG-LS by a byte below 0x80.
+_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
+
+
+def read_jpeg(data: bytes, codings: frozenset[int]) -> Codestream:
+    """The frame header of a JPEG or JPEG-LS codestream that is complete to its end marker.
+
+    `codings`: the SOF markers accepted. Raises MalformedScan, UnsupportedScan.
+    """
+    if not data.startswith(JPEG_SIGNATURE):
+        raise MalformedScan("The picture does not start as a JPEG does.")
+    header: Codestream | None = None
+    scans = 0
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        match = _MARKER.search(data, position)
+        if match is None:
+            raise MalformedScan("The JPEG is truncated.")
+        marker, position = match[1][0], match.end()
+        if marker == _EOI and header is not None and scans:
+            return header
+        length = int.from_bytes(data[position : position + 2], "big")
+        if marker in (_SOI, _EOI) or length < 2 or position + length > len(data):
+            raise MalformedScan("The segments of the JPEG are inconsistent.")
+        if marker in _SOF:
+            if header is not None:
+                raise MalformedScan("The JPEG has more than one frame header.")
+            header = _jpeg_header(marker, data[position + 2 : position + length])
+            if marker not in codings:
+                raise UnsupportedScan("This coding process of JPEG is not supported here.")
+        scans += marker == _SOS
+        if scans > MAX_SCANS:
+            raise MalformedScan("The JPEG has too many passes.")
+        position += length
+    raise MalformedScan("The JPEG has too many segments.")
+
+
+def _jpeg_header(marker: int, body: bytes) -> Codestream:
+    if len(body) < 6:
+        raise MalformedScan("The JPEG frame header is too short.")
+    bits, height, width, components = struct.unpack_from(">BHHB", body)
+    if not height or not width or not components or len(body) < 6 + 3 * components:
+        raise MalformedScan("The JPEG frame header is invalid.")
+    return Codestream(width, height, components, bits, marker)
+
+
+def read_jpeg2000(data: bytes) -> Codestream:
+    """The SIZ segment of a bare JPEG 2000 codestream (ITU-T T.800 A.5.1) that is complete to its end marker.
+
+    Raises MalformedScan, UnsupportedScan.
+    """
+    if not data.startswith(JPEG2000_SIGNATURE) or len(data) < 42:
+        raise MalformedScan("The picture does not start as a JPEG 2000 codestream does.")
+    if not data.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
+        raise MalformedScan("The JPEG 2000 codestream is truncated.")
+    right, bottom, left, top, tile_width, tile_height, tile_left, tile_top = struct.unpack_from(">8I", data, 8)
+    components = int.from_bytes(data[40:42], "big")
+    parts = data[42 : 42 + 3 * components]
+    if not components or len(parts) != 3 * components or right <= left or bottom <= top:
+        raise MalformedScan("The JPEG 2000 header is invalid.")
+    if not tile_width or not tile_height or tile_left > left or tile_top > top:
+        raise MalformedScan("The JPEG 2000 tiles are invalid.")
+    if -((tile_left - right) // tile_width) * -((tile_top - bottom) // tile_height) > MAX_TILES:
+        raise MalformedScan("The JPEG 2000 codestream has too many tiles.")
+    if set(parts[1::3]) | set(parts[2::3]) != {1} or len(set(parts[0::3])) != 1:
+        raise UnsupportedScan("JPEG 2000 with components of unequal size or depth is not supported.")
+    bits = (parts[0] & 0x7F) + 1
+    return Codestream(right - left, bottom - top, components, bits, coding=0)
