@@ -1,0 +1,78 @@
+"""The path of one scan: bytes, slice, framed input, graph, judgement, heatmap; each stage timed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from imip.framing import Framed
+from imip.heatmap import SliceHeatmap, encode_png, lay_over_slice
+from imip.judgement import Judgement
+from imip.limits import DEFAULT_LIMITS, Limits
+from imip.model import Output
+from imip.modules import AnalysisModule
+from imip.overlay import draw_overlay
+from imip.scan import Scan, read_scan
+
+Stage = Literal["decode", "preprocess", "infer", "explain", "overlay"]
+
+
+class Stopwatch:
+    """Wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Stage, float] = {}
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One scan gone through one module."""
+
+    scan: Scan
+    framed: Framed
+    output: Output
+    judgement: Judgement
+    watch: Stopwatch = field(repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.scan.warnings + self.judgement.warnings
+
+
+def analyse(
+    data: bytes,
+    module: AnalysisModule,
+    *,
+    frame: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    burned_in: Literal["refuse", "warn"] = "warn",
+) -> Analysis:
+    """Read a scan and let a module judge it. Raises ScanError if the file is at fault."""
+    watch = Stopwatch()
+    with watch.stage("decode"):
+        scan = read_scan(data, frame=frame, limits=limits, burned_in=burned_in)
+    with watch.stage("preprocess"):
+        framed = module.prepare(scan.pixels)
+    with watch.stage("infer"):
+        output = module.model.run(framed.input)
+        judgement = module.judge(output)
+    return Analysis(scan, framed, output, judgement, watch)
+
+
+def explain(analysis: Analysis) -> SliceHeatmap:
+    """Return the heatmap of the label given, on the slice."""
+    with analysis.watch.stage("explain"):
+        return lay_over_slice(analysis.output.heatmaps[:, :, analysis.judgement.heatmap], analysis.framed)
+
+
+def overlay_png(analysis: Analysis, heatmap: SliceHeatmap) -> bytes:
+    """Return the slice with its heatmap as a PNG."""
+    with analysis.watch.stage("overlay"):
+        return encode_png(draw_overlay(analysis.scan.pixels, heatmap))

@@ -1,0 +1,122 @@
+"""The API's types: what `/predict`, `/heatmap` and `/meta` answer."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imip.card import Card
+from imip.ethics import DISCLAIMER
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class ModelVersion(_Answer):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class Timings(_Answer):
+    """Wall-clock milliseconds by stage."""
+
+    decode: float
+    preprocess: float
+    infer: float
+
+
+class ScanFacts(_Answer):
+    """What was read: format, size in pixels, which frame of how many, and allowlisted technical attributes."""
+
+    format: Literal["png", "jpeg", "dicom"]
+    width: int
+    height: int
+    frame: int = Field(description="the frame that was analysed, counted from 0")
+    frames: int
+    attributes: dict[str, str]
+
+
+class Finding(_Answer):
+    """What a module says of one scan."""
+
+    request_id: str
+    module: str
+    label: str
+    confidence: float = Field(ge=0, le=1, description="calibrated probability of the label")
+    probabilities: dict[str, float]
+    decision: Literal["confident", "uncertain"]
+    warnings: tuple[str, ...]
+    scan: ScanFacts
+    model: ModelVersion
+    timings_ms: Timings
+    research_only: Literal[True] = True
+    disclaimer: str = DISCLAIMER
+
+
+class PixelBox(_Answer):
+    """A rectangle in pixels of the scan, far edges exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class Peak(_Answer):
+    """A pixel of the scan."""
+
+    row: int
+    column: int
+
+
+class HeatmapPicture(_Answer):
+    """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it."""
+
+    png_base64: str = Field(description="the heatmap over the scan, 8-bit grayscale PNG, 255 at the peak")
+    overlay_png_base64: str = Field(description="scan and heatmap as one picture, as `Accept: image/png` answers")
+    bounding_box: PixelBox | None = Field(description="around the pixels hotter than half the peak")
+    peak: Peak | None
+    area_ratio: float = Field(ge=0, le=1, description="share of the scan hotter than half the peak")
+
+
+class ExplainedFinding(Finding):
+    """A finding and its heatmap."""
+
+    heatmap: HeatmapPicture
+
+
+class ModuleMeta(_Answer):
+    """One served module."""
+
+    name: str
+    title: str
+    modality: str
+    labels: tuple[str, ...]
+    version: str
+    card: Card
+
+
+class LimitsMeta(_Answer):
+    """What is refused unread."""
+
+    body_bytes: int
+    side_pixels: int
+    pixels: int
+    frames: int
+    inflated_bytes: int
+
+
+class Meta(_Answer):
+    """What this server serves and accepts."""
+
+    name: Literal["imip"] = "imip"
+    version: str
+    default_module: str
+    modules: tuple[ModuleMeta, ...]
+    accepted_formats: tuple[str, ...]
+    limits: LimitsMeta
+    burned_in_annotation: Literal["refuse", "warn"]
+    research_only: Literal[True] = True
+    disclaimer: str = DISCLAIMER

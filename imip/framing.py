@@ -1,0 +1,92 @@
+"""From a slice of any size to a module's square input: find the head, cut to it, pad to a square, resize.
+
+Training and serving import this one function, so they cannot drift apart. Cutting to the head makes a module
+blind to how much air a source leaves around it, which differs by class in merged public data sets. Intensities
+are left as they are: their normalisation is part of the model's graph.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+THUMBNAIL = 96  # pixels; the head is looked for on a slice reduced to this many pixels a side
+AIR_RATIO = 0.12  # of the 99th percentile of brightness; darker pixels are air
+OCCUPIED_RATIO = 0.03  # a row or column with fewer bright pixels than this is outside the head
+SMALLEST_HEAD = 0.25  # of the slice's side; a smaller find is no head, and the whole slice is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the slice, its far edges exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A module's input and where in the slice it was taken from."""
+
+    input: NDArray[np.uint8]  # (side, side)
+    head: Box
+    slice_shape: tuple[int, int]
+
+    def to_slice(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Lay a map over the input, (h, w) of any size, back onto the slice, (H, W); 0 outside the head."""
+        longest = max(self.head.height, self.head.width)
+        square = cv2.resize(map_, (longest, longest), interpolation=cv2.INTER_LINEAR)
+        top, left = (longest - self.head.height) // 2, (longest - self.head.width) // 2
+        placed = np.zeros(self.slice_shape, np.float32)
+        placed[self.head.top : self.head.bottom, self.head.left : self.head.right] = square[
+            top : top + self.head.height, left : left + self.head.width
+        ]
+        return placed
+
+
+def frame(pixels: NDArray[np.uint8], side: int) -> Framed:
+    """Cut a slice, (H, W) uint8 with dark air, to the head and fit it into (side, side) uint8, keeping its aspect."""
+    head = find_head(pixels)
+    crop = pixels[head.top : head.bottom, head.left : head.right]
+    scale = side / max(head.height, head.width)
+    height, width = max(1, round(head.height * scale)), max(1, round(head.width * scale))
+    shrinks = scale < 1
+    resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    square = np.zeros((side, side), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = resized
+    return Framed(square, head, (pixels.shape[0], pixels.shape[1]))
+
+
+def find_head(pixels: NDArray[np.uint8]) -> Box:
+    """Return the smallest box that holds what is brighter than air; the whole slice if nothing stands out."""
+    rows, columns = pixels.shape
+    thumbnail = cv2.blur(cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), (3, 3))
+    bright = thumbnail > AIR_RATIO * np.percentile(thumbnail, 99)
+    top, bottom = _occupied(bright.mean(axis=1))
+    left, right = _occupied(bright.mean(axis=0))
+    if min(bottom - top, right - left) < SMALLEST_HEAD * THUMBNAIL:
+        return Box(0, 0, rows, columns)
+    return Box(
+        top=top * rows // THUMBNAIL,
+        left=left * columns // THUMBNAIL,
+        bottom=max(-(-bottom * rows // THUMBNAIL), top * rows // THUMBNAIL + 1),
+        right=max(-(-right * columns // THUMBNAIL), left * columns // THUMBNAIL + 1),
+    )
+
+
+def _occupied(share: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the first and one past the last line that holds enough bright pixels; (0, 0) if none does."""
+    lines = np.flatnonzero(share > OCCUPIED_RATIO)
+    return (int(lines[0]), int(lines[-1]) + 1) if lines.size else (0, 0)

@@ -1,0 +1,1 @@
+"""Sample scans that show no patient, and the script that paints them."""

@@ -1,0 +1,159 @@
+"""From an output to a judgement, distances to a reference, the path of one scan, and the settings."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from imip.analysis import analyse, explain, overlay_png
+from imip.errors import FrameOutOfRange, ScanTooLarge
+from imip.limits import Limits
+from imip.model import Model, Output, load
+from imip.modules.brain_tumor import BrainTumor
+from imip.outliers import ReferenceDistance
+from imip.settings import Settings
+from scan_files import mr_bytes, picture_bytes, ramp
+from server import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def module() -> BrainTumor:
+    return BrainTumor(load(REPOSITORY / "models" / "brain-tumor"))
+
+
+def output(tumor: float, embedding: np.ndarray | None, model: Model) -> Output:
+    """What a graph that gives a tumor this probability would answer."""
+    known = model.reference.mean(axis=0) if embedding is None else embedding
+    probabilities = np.array([tumor, 1 - tumor], np.float64)  # type: ignore[assignment]
+    return Output(probabilities, known, np.zeros((4, 4, 2), np.float32))  # type: ignore[arg-type]
+
+
+def test_the_threshold_itself_is_a_tumor_and_just_below_is_not(module: BrainTumor) -> None:
+    threshold = module.model.card.decision.threshold
+    at = module.judge(output(threshold, None, module.model))
+    below = module.judge(output(threshold - 1e-9, None, module.model))
+    assert (at.label, at.heatmap, at.confidence) == ("Tumor", 0, threshold)
+    assert (below.label, below.heatmap) == ("No Tumor", 1)
+    assert below.confidence == pytest.approx(1 - threshold)
+
+
+@pytest.mark.parametrize(("edge", "step"), [("uncertain_from", -1e-9), ("uncertain_to", 1e-9)])
+def test_the_uncertain_band_includes_its_edges(module: BrainTumor, edge: str, step: float) -> None:
+    at = float(getattr(module.model.card.decision, edge))
+    assert module.judge(output(at, None, module.model)).decision == "uncertain"
+    assert module.judge(output(at + step, None, module.model)).decision == "confident"
+
+
+@pytest.mark.parametrize("tumor", [0.0, 1.0])
+def test_certainty_is_certain(module: BrainTumor, tumor: float) -> None:
+    judged = module.judge(output(tumor, None, module.model))
+    assert (judged.confidence, judged.decision) == (1.0, "confident")
+    assert judged.label == ("Tumor" if tumor else "No Tumor")
+    assert dict(judged.probabilities) == {"Tumor": tumor, "No Tumor": 1 - tumor}
+
+
+def test_a_foreign_embedding_gets_a_warning_and_a_known_one_does_not(module: BrainTumor) -> None:
+    reference = module.model.reference
+    far = reference.mean(axis=0) + 1000 * reference.std() + 1000
+    assert module.judge(output(0.5, None, module.model)).warnings == ()
+    assert module.judge(output(0.5, far, module.model)).warnings == ("out_of_distribution",)
+
+
+def test_distance_is_zero_at_the_mean_and_counts_standard_deviations() -> None:
+    generator = np.random.default_rng(8)
+    reference = (generator.normal(size=(4000, 3)) * (1, 2, 3) + (5, 6, 7)).astype(np.float32)
+    distance = ReferenceDistance(reference)
+    assert distance(reference.mean(axis=0)) == pytest.approx(0, abs=1e-3)
+    wide = reference.mean(axis=0) + np.array([0, 0, 9], np.float32)  # three deviations of the widest axis
+    assert float(distance(wide)) == pytest.approx(3, rel=0.1)
+    assert distance(reference[:7]).shape == (7,)
+    assert np.median(distance(reference)) == pytest.approx(1.54, rel=0.1)  # of a chi distribution with 3
+
+
+def test_distance_copes_with_constant_features_and_few_scans() -> None:
+    reference = np.ones((3, 10), np.float32)
+    reference[:, 0] = (1, 2, 3)
+    distances = ReferenceDistance(reference)(reference)
+    assert np.isfinite(distances).all()
+    assert np.isfinite(ReferenceDistance(reference[:1])(reference)).all()
+
+
+def test_an_analysis_times_its_stages_and_explains_itself(module: BrainTumor) -> None:
+    scan = picture_bytes(Image.fromarray(ramp(60, 90)), "PNG")
+    analysis = analyse(scan, module)
+    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer"}
+    heatmap = explain(analysis)
+    assert heatmap.values.shape == (60, 90)
+    assert overlay_png(analysis, heatmap).startswith(b"\x89PNG")
+    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "explain", "overlay"}
+    assert all(0 <= seconds < 60 for seconds in analysis.watch.seconds.values())
+
+
+def test_an_analysis_takes_the_frame_and_the_limits_it_is_given(module: BrainTumor) -> None:
+    frames = mr_bytes(np.stack([ramp(), ramp()[::-1], ramp()]))
+    assert analyse(frames, module).scan.frame == 1
+    assert analyse(frames, module, frame=2).scan.frame == 2
+    with pytest.raises(FrameOutOfRange):
+        analyse(frames, module, frame=3)
+    with pytest.raises(ScanTooLarge):
+        analyse(frames, module, limits=Limits(side=10))
+
+
+def test_warnings_of_the_scan_come_before_those_of_the_module(module: BrainTumor) -> None:
+    analysis = analyse(mr_bytes(ramp(), BurnedInAnnotation="YES"), module)
+    assert analysis.warnings[0] == "burned_in_annotation"
+    assert analysis.warnings[1:] == analysis.judgement.warnings
+
+
+def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "WORKERS": ("3", 3),
+        "MODULES": ('["brain-tumor"]', ("brain-tumor",)),
+        "MODEL_VERSIONS": ('{"brain-tumor": "abc"}', {"brain-tumor": "abc"}),
+        "BURNED_IN": ("refuse", "refuse"),
+        "MAX_BODY_BYTES": ("1000", 1000),
+        "MAX_SIDE": ("100", 100),
+        "MAX_PIXELS": ("5000", 5000),
+        "MAX_FRAMES": ("7", 7),
+        "MAX_INFLATED_BYTES": ("9000", 9000),
+        "MAX_IN_FLIGHT": ("4", 4),
+        "UPLOAD_SECONDS": ("2.5", 2.5),
+        "LOG_FORMAT": ("json", "json"),
+    }
+    assert set(values) == {name.upper() for name in Settings.model_fields}
+    for name, (text, _) in values.items():
+        monkeypatch.setenv(f"IMIP_{name}", text)
+    settings = Settings()
+    for name, (_, value) in values.items():
+        assert getattr(settings, name.lower()) == value
+    assert settings.limits == Limits(body_bytes=1000, side=100, pixels=5000, frames=7, inflated_bytes=9000)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WORKERS", "many"),
+        ("BURNED_IN", "maybe"),
+        ("MAX_SIDE", "0"),
+        ("MAX_BODY_BYTES", "-1"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("UPLOAD_SECONDS", "0"),
+        ("UPLOAD_SECONDS", "nan"),
+        ("LOG_FORMAT", "xml"),
+        ("WORKERS", "0"),
+        ("WORKERS", "-1"),
+        ("MODULES", "[]"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"IMIP_{name}", text)
+    with pytest.raises(ValidationError, match=re.escape(name.lower())):
+        Settings()
+
+
+def test_every_setting_says_what_it_is_for_and_defaults_are_the_limits() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+    assert Settings().limits == Limits()
