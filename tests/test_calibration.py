@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.calibration import OperatingPoint, Platt, choose_operating_point, fit_platt
+
+
+def overconfident(n: int = 20_000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return logits three times too sure and shifted by 1, and labels drawn from the honest probability."""
+    rng = np.random.default_rng(1)
+    honest = rng.normal(0, 2, n)
+    return 3 * honest + 1, rng.random(n) < 1 / (1 + np.exp(-honest))
+
+
+def test_platt_recovers_a_known_miscalibration() -> None:
+    platt = fit_platt(*overconfident())
+    assert platt.slope == pytest.approx(1 / 3, rel=0.05)
+    assert platt.intercept == pytest.approx(-1 / 3, abs=0.05)
+
+
+def test_platt_stays_finite_on_separated_classes_and_gives_the_smoothed_targets() -> None:
+    # Two distinct logits, two parameters: the fit meets Platt's targets exactly, (3+1)/(3+2) and 1/(4+2).
+    logits = np.array([5.0] * 3 + [-5.0] * 4)
+    calibrated = fit_platt(logits, logits > 0).apply(np.array([5.0, -5.0]))
+    np.testing.assert_allclose(calibrated, [4 / 5, 1 / 6], atol=1e-6)
+
+
+def test_platt_applies_without_overflow_and_keeps_the_shape() -> None:
+    with np.errstate(all="raise"):
+        probability = Platt(1.0, 0.0).apply(np.array([[-1e6, 0.0], [np.log(3), 1e6]]))
+    np.testing.assert_allclose(probability, [[0, 0.5], [0.75, 1]])
+
+
+@pytest.mark.parametrize(
+    ("logits", "is_positive", "message"),
+    [
+        ([-1.0, -2.0, 1.0, 2.0], [True, True, False, False], "slope"),
+        ([1.0, 2.0], [True, True], "both classes"),
+        ([1.0, 1.0], [True, False], "alike"),
+        ([1.0, np.inf], [False, True], "finite"),
+    ],
+)
+def test_platt_refuses_what_cannot_be_calibrated(logits: list[float], is_positive: list[bool], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_platt(np.array(logits), np.array(is_positive))
+
+
+def test_threshold_is_the_highest_that_still_finds_enough_tumors() -> None:
+    tumors, others = np.linspace(0.41, 0.9, 200), np.linspace(0.01, 0.6, 200)
+    probability, is_tumor = np.concatenate([tumors, others]), np.arange(400) < 200
+    point = choose_operating_point(probability, is_tumor)
+    assert point.finds(tumors).sum() == 196  # 98% of 200, exactly
+    assert tumors[2] < point.threshold < tumors[3]
+    assert (tumors >= point.uncertain_from).sum() == 198  # 99%
+    assert (others < point.uncertain_to).sum() == 198
+    assert point.uncertain_from < point.threshold < point.uncertain_to
+
+
+def test_equal_scores_are_never_parted() -> None:
+    # The two lowest tumors score alike: finding three of four means finding all.
+    probability = np.array([0.4, 0.4, 0.8, 0.9, 0.1, 0.2])
+    point = choose_operating_point(probability, np.array([True] * 4 + [False] * 2), sensitivity=0.75)
+    assert point.threshold == 0.3
+
+
+def test_a_tumor_and_a_scan_without_at_the_same_score_fall_on_the_same_side() -> None:
+    probability = np.array([0.5, 0.9, 0.5, 0.1])
+    point = choose_operating_point(probability, np.array([True, True, False, False]))
+    assert (point.threshold, point.uncertain_from, point.uncertain_to) == (0.3, 0.3, 0.7)
+
+
+def test_perfect_separation_leaves_the_threshold_alone_uncertain() -> None:
+    point = choose_operating_point(np.array([0.9, 0.8, 0.3, 0.1]), np.array([True, True, False, False]))
+    assert point == OperatingPoint(0.55, 0.55, 0.55)
+
+
+def test_the_band_is_widened_to_contain_the_threshold() -> None:
+    probability, is_tumor = np.array([0.2, 0.6, 0.8, 0.1]), np.array([True, True, True, False])
+    point = choose_operating_point(probability, is_tumor, sensitivity=1.0, certain=0.5)
+    assert point.uncertain_from == point.threshold == point.uncertain_to == 0.15
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_rule_holds_on_tiny_sets_full_of_ties(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    probability = rng.integers(0, 4, 8) / 4 + 0.1
+    is_tumor = np.arange(8) < rng.integers(1, 8)
+    point = choose_operating_point(probability, is_tumor, sensitivity=0.6, certain=0.8)
+    assert 0 < point.uncertain_from <= point.threshold <= point.uncertain_to < 1
+    assert point.finds(probability)[is_tumor].mean() >= 0.6
+    assert (probability >= point.uncertain_from)[is_tumor].mean() >= 0.8
+    assert (probability < point.uncertain_to)[~is_tumor].mean() >= 0.8
+    above = probability[probability > point.threshold]
+    assert not above.size or (probability > above.min())[is_tumor].mean() < 0.6
+
+
+@pytest.mark.parametrize("gap", [1e-5, 1e-12, np.spacing(0.5)])
+def test_rounding_never_crosses_a_score(gap: float) -> None:
+    probability = np.array([0.5, 0.5 + gap])
+    point = choose_operating_point(probability, np.array([False, True]))
+    assert point.finds(probability).tolist() == [False, True]
+
+
+def test_an_operating_point_needs_both_classes_and_probabilities() -> None:
+    with pytest.raises(ValueError, match="both classes"):
+        choose_operating_point(np.array([0.5, 0.6]), np.array([True, True]))
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        choose_operating_point(np.array([0.5, np.nan]), np.array([True, False]))

@@ -1,0 +1,128 @@
+"""From a network's logit to a probability that means what it says, and from there to a decision.
+
+Both are fitted on the validation split alone and then frozen into the artifact's card. They are their own room
+because whoever judges a model (evaluation.py) must not be able to tune it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+UNPENALISED = 1e12  # inverse regularisation strength; Platt's smoothed targets regularise instead
+DECIMALS = 4  # of a threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Platt:
+    """Platt scaling: calibrated probability = sigmoid(slope * logit + intercept); slope > 0 keeps the order."""
+
+    slope: float
+    intercept: float
+
+    def apply(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn logits of any shape into calibrated probabilities, 0..1, of that shape."""
+        # The sigmoid as a tanh cannot overflow, however sure the network is.
+        return np.asarray(0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept))), np.float64)
+
+
+def fit_platt(logits: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Platt:
+    """Fit the scaling by maximum likelihood on smoothed targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0.
+
+    `logits` and `is_positive` are (n,). The smoothing keeps the fit finite when the classes separate perfectly.
+    Raises ValueError without both classes, on logits that are not finite or all alike, and where higher logits
+    do not go with positives (slope <= 0): such a model is broken, not miscalibrated.
+
+    Source: Platt, Probabilistic outputs for support vector machines, 1999.
+    """
+    _require_both_classes(is_positive)
+    if not np.isfinite(logits).all() or np.ptp(logits) == 0:
+        raise ValueError("calibration needs finite logits that are not all alike")
+    positives, negatives = np.count_nonzero(is_positive), np.count_nonzero(~is_positive)
+    target = np.where(is_positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    # scikit-learn takes no soft targets: each scan stands there as both classes, weighted by its target.
+    model = LogisticRegression(C=UNPENALISED, solver="newton-cholesky", tol=1e-8, max_iter=1000)
+    model.fit(
+        np.concatenate([logits, logits]).astype(np.float64)[:, None],
+        np.repeat([1, 0], len(logits)),
+        sample_weight=np.concatenate([target, 1 - target]),
+    )
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if not slope > 0:
+        raise ValueError(f"calibration slope must be positive, is {slope:.4g}: higher logits do not mean positive")
+    return Platt(slope, intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Where calibrated probabilities become decisions; all three 0..1, uncertain_from <= threshold <= uncertain_to."""
+
+    threshold: float
+    uncertain_from: float
+    uncertain_to: float
+
+    def finds(self, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which scans are called positive: at the threshold or above."""
+        return np.asarray(probability >= self.threshold)
+
+    def is_uncertain(self, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which decisions are called uncertain: inside the band, both ends included."""
+        return np.asarray((probability >= self.uncertain_from) & (probability <= self.uncertain_to))
+
+
+def choose_operating_point(
+    probability: NDArray[np.float64],
+    is_positive: NDArray[np.bool_],
+    *,
+    sensitivity: float = 0.98,
+    certain: float = 0.99,
+) -> OperatingPoint:
+    """Choose threshold and uncertain band on the validation split; `probability` (calibrated, 0..1) and labels (n,).
+
+    - Threshold: the highest at which at least `sensitivity` of the positives are still found.
+    - Uncertain band: from the highest threshold whose sensitivity is at least `certain` up to the lowest whose
+      specificity is at least `certain`, widened where needed to contain the threshold. Where the classes separate
+      well, either end may be the threshold itself.
+
+    A threshold stands midway between two neighbouring distinct scores (0 and 1 count as scores), so that equal
+    scores are never parted. It is rounded to 4 decimals unless that would carry it to or over a score.
+
+    Shares are counted, not estimated: with fewer than 1 / (1 - sensitivity) positives (50 by default) none may be
+    missed, and one scan decides the threshold. Raises ValueError without both classes, or on a probability
+    outside 0..1.
+    """
+    _require_both_classes(is_positive)
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("an operating point needs probabilities within 0..1")
+    scores, rank = np.unique(probability, return_inverse=True)
+    # Cut k lies below scores[k], the last one above all: what is found there, and what is ruled out.
+    missed = _cumulative(rank[is_positive], scores.size)
+    ruled_out = _cumulative(rank[~is_positive], scores.size)
+    found_share, ruled_out_share = (missed[-1] - missed) / missed[-1], ruled_out / ruled_out[-1]
+    threshold = _between(scores, np.flatnonzero(found_share >= sensitivity)[-1])
+    return OperatingPoint(
+        threshold=threshold,
+        uncertain_from=min(threshold, _between(scores, np.flatnonzero(found_share >= certain)[-1])),
+        uncertain_to=max(threshold, _between(scores, np.flatnonzero(ruled_out_share >= certain)[0])),
+    )
+
+
+def _cumulative(rank: NDArray[np.intp], scores: int) -> NDArray[np.int64]:
+    """Count at each of the scores + 1 cuts how many lie below it."""
+    return np.concatenate([[0], np.cumsum(np.bincount(rank, minlength=scores))])
+
+
+def _between(scores: NDArray[np.float64], cut: np.intp) -> float:
+    low, high = np.concatenate([[0.0], scores, [1.0]])[[cut, cut + 1]].tolist()
+    middle = (low + high) / 2
+    rounded = round(middle, DECIMALS)
+    if low < rounded < high:
+        return float(rounded)
+    # Neighbours so close that no number lies between them: the higher one still parts them, as >= finds it.
+    return float(middle if low < middle else high)
+
+
+def _require_both_classes(is_positive: NDArray[np.bool_]) -> None:
+    if is_positive.all() or not is_positive.any():
+        raise ValueError("needs scans of both classes")

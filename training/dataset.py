@@ -1,0 +1,74 @@
+"""Labelled scans from folders: one folder a class, read through the serving path, cached as decoded slices."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imip.errors import ScanError
+from imip.scan import read_scan
+
+TUMORS = ("glioma", "meningioma", "pituitary")
+CLASSES = (*TUMORS, "notumor")
+FOLDERS = {**{name: name for name in CLASSES}, "no_tumor": "notumor", "no": "notumor", "tumor": "tumor", "yes": "tumor"}
+LONGEST_SIDE = 256  # pixels; larger slices are reduced once, so that a data set fits in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled file: its class by its folder, its bytes by their SHA-256, its slice as uint8 (H, W)."""
+
+    path: Path
+    digest: str
+    class_name: str
+    pixels: NDArray[np.uint8]
+
+    @property
+    def is_tumor(self) -> bool:
+        return self.class_name != "notumor"
+
+
+def find_files(root: Path) -> list[tuple[Path, str]]:
+    """Return every file below a folder whose name is a class (at any depth) with that class, in a stable order.
+
+    Raises FileNotFoundError, naming the folders it understands, if there is none.
+    """
+    found = [
+        (path, FOLDERS[path.parent.name])
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.parent.name in FOLDERS
+    ]
+    if not found:
+        raise FileNotFoundError(f"no labelled scans: expected folders named {', '.join(sorted(FOLDERS))}")
+    return found
+
+
+def load(
+    root: Path, track: Callable[[Iterable[tuple[Path, str]]], Iterable[tuple[Path, str]]] = iter
+) -> tuple[list[Sample], int]:
+    """Read all labelled scans below a folder; return them and how many files could not be read.
+
+    `track` wraps the loop to show progress.
+    """
+    samples, unreadable = [], 0
+    for path, class_name in track(find_files(root)):
+        data = path.read_bytes()
+        try:
+            pixels = read_scan(data).pixels
+        except ScanError:
+            unreadable += 1
+            continue
+        samples.append(Sample(path, hashlib.sha256(data).hexdigest(), class_name, _reduce(pixels)))
+    return samples, unreadable
+
+
+def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = LONGEST_SIDE / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,70 @@
+"""The manifest: which file, by hash, is in which class, group and split. Committed, and made again by one command."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset import Sample
+
+Split = Literal["train", "validation", "test"]
+SHARES: Mapping[Split, float] = {"train": 0.70, "validation": 0.15, "test": 0.15}
+SEED = 20260901
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the manifest."""
+
+    sha256: str
+    class_name: str
+    group: int
+    split: Split
+
+
+def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
+    """Share whole groups out 70/15/15, stratified by class.
+
+    The largest groups are placed first, each where its class is furthest below its share; equals by a seeded
+    shuffle. A group of several classes (the same slice filed twice) counts for its commonest one.
+    """
+    members: dict[int, list[int]] = {}
+    for index, number in enumerate(groups.tolist()):
+        members.setdefault(number, []).append(index)
+    shuffled = list(members)
+    np.random.default_rng(SEED).shuffle(shuffled)
+    totals = Counter(sample.class_name for sample in samples)
+    placed: Counter[tuple[str, Split]] = Counter()
+    where: dict[int, Split] = {}
+    for number in sorted(shuffled, key=lambda n: -len(members[n])):
+        commonest = Counter(samples[i].class_name for i in members[number]).most_common(1)[0][0]
+        share = {s: placed[commonest, s] / (SHARES[s] * totals[commonest]) for s in SHARES}
+        where[number] = min(SHARES, key=lambda s: share[s])
+        placed[commonest, where[number]] += len(members[number])
+    return [
+        Entry(sample.digest, sample.class_name, number, where[number])
+        for sample, number in zip(samples, groups.tolist(), strict=True)
+    ]
+
+
+def write_manifest(entries: Iterable[Entry], path: Path) -> None:
+    """Write the manifest as CSV, sorted, each file once however many copies there are."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Entry))
+        writer.writerows(sorted({astuple(entry) for entry in entries}))
+
+
+def read_manifest(path: Path) -> dict[str, Entry]:
+    """Return the manifest's entries by file hash."""
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        return {
+            row["sha256"]: Entry(row["sha256"], row["class_name"], int(row["group"]), cast(Split, row["split"]))
+            for row in rows
+        }
