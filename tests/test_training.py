@@ -1,0 +1,87 @@
+"""A tiny run from a folder of pictures to an artifact that the server would load, stopped once and resumed."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from imip.cli import app
+from imip.model import load
+from test_groups import head
+from training import pipeline
+from training.batches import Mix
+from training.fit import Recipe
+
+EPOCHS = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Thirty-two pictures in two classes: heads, and heads with a bright mass."""
+    root = tmp_path_factory.mktemp("scans")
+    for name in ("tumor", "no_tumor"):
+        (root / name).mkdir()
+        for number in range(16):
+            pixels = head(100 + number + 50 * (name == "tumor"))
+            if name == "tumor":
+                cv2.circle(pixels, (38 + number, 44), 18, 255, -1)
+            cv2.imwrite(str(root / name / f"{number:03d}.png"), pixels)
+    (root / "tumor" / "broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory) -> Path:
+    """The run folder of a whole run that was interrupted after its first epoch."""
+    place = tmp_path_factory.mktemp("run")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(pipeline, "MANIFEST", place / "manifest.csv")
+    patch.setenv("BENTOML_HOME", str(place / "bentoml"))
+    stage = Recipe(epochs=EPOCHS, peak_rate=3e-4, mix=Mix(painted=0.0), batch=4)
+    patch.setattr(pipeline, "STAGES", (stage,))
+    arguments = ["brain-tumor", "--data", str(folder)]
+    assert CliRunner().invoke(app, ["split", *arguments]).exit_code == 0
+    pipeline.train(pipeline.open_dataset(folder, iter), place / "run", (replace(stage, epochs=1),))
+    result = CliRunner().invoke(app, ["train", *arguments, "--run", str(place / "run")])
+    assert result.exit_code == 0, result.output
+    yield place / "run"
+    patch.undo()
+
+
+def test_a_resumed_run_goes_on_after_the_last_epoch(trained):
+    rows = list(csv.DictReader((trained / "stage-1" / "epochs.csv").open()))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, EPOCHS + 1))
+
+
+def test_a_trained_artifact_loads_and_its_reference_is_the_validation_part(trained):
+    model = load(trained / "artifact")
+    parts = [entry.split for entry in pipeline.read_manifest(pipeline.MANIFEST).values()]
+    assert model.card.version in Path(trained / "artifact" / "card.yaml").read_text()
+    assert len(model.reference) == parts.count("validation")
+
+
+def test_a_users_own_folder_can_be_evaluated(trained, folder, tmp_path):
+    (tmp_path / "yes").mkdir()
+    for number, path in enumerate(sorted((folder / "tumor").glob("0*.png"))):
+        cv2.imwrite(str(tmp_path / "yes" / f"{number}.png"), 255 - cv2.imread(str(path)))
+    result = CliRunner().invoke(
+        app, ["evaluate", "brain-tumor", "--data", str(tmp_path), "--artifact", str(trained / "artifact")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "16 scans" in result.output
+    assert "false negative rate" in result.output
+
+
+def test_a_folder_without_classes_is_named_as_the_fault(tmp_path):
+    result = CliRunner().invoke(app, ["evaluate", "brain-tumor", "--data", str(tmp_path)])
+    assert isinstance(result.exception, FileNotFoundError)
+    assert "expected folders named" in str(result.exception)
+
+
+def test_the_epochs_csv_and_numbers_are_finite(trained):
+    rows = list(csv.DictReader((trained / "stage-1" / "epochs.csv").open()))
+    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
