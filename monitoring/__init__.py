@@ -1,0 +1,1 @@
+"""The stream of findings: what is counted and measured about them. Knows nothing of HTTP."""

@@ -1,0 +1,128 @@
+"""From an analysis to the API's types, and to the metrics that count it."""
+
+import base64
+import platform
+from typing import get_args
+
+import bentoml
+import numpy as np
+
+from imip import __version__
+from imip.analysis import Analysis, Stage
+from imip.finding import (
+    ExplainedFinding,
+    Finding,
+    HeatmapPicture,
+    LimitsMeta,
+    Meta,
+    ModelVersion,
+    ModuleMeta,
+    Peak,
+    PixelBox,
+    ScanFacts,
+    Timings,
+)
+from imip.heatmap import SliceHeatmap, encode_png
+from imip.modules import AnalysisModule
+from imip.scan import Format
+from imip.settings import Settings
+from monitoring import metrics
+
+
+def finding(analysis: Analysis, module: AnalysisModule, request_id: str) -> Finding:
+    """Describe an analysis without its heatmap."""
+    scan, judgement = analysis.scan, analysis.judgement
+    height, width = scan.pixels.shape
+    return Finding(
+        request_id=request_id,
+        module=module.name,
+        label=judgement.label,
+        confidence=judgement.confidence,
+        probabilities=dict(judgement.probabilities),
+        decision=judgement.decision,
+        warnings=analysis.warnings,
+        scan=ScanFacts(
+            format=scan.format,
+            width=width,
+            height=height,
+            frame=scan.frame,
+            frames=scan.frames,
+            attributes=dict(scan.attributes),
+        ),
+        model=ModelVersion(name=module.name, version=module.model.card.version),
+        timings_ms=Timings(
+            decode=_milliseconds(analysis, "decode"),
+            preprocess=_milliseconds(analysis, "preprocess"),
+            infer=_milliseconds(analysis, "infer"),
+        ),
+    )
+
+
+def explained(plain: Finding, heatmap: SliceHeatmap, overlay: bytes) -> ExplainedFinding:
+    """Add a heatmap and its picture to a finding."""
+    box, peak = heatmap.hot_box, heatmap.peak
+    picture = HeatmapPicture(
+        png_base64=_base64(encode_png(np.round(heatmap.values * 255).astype(np.uint8))),
+        overlay_png_base64=_base64(overlay),
+        bounding_box=PixelBox(top=box.top, left=box.left, bottom=box.bottom, right=box.right) if box else None,
+        peak=Peak(row=peak[0], column=peak[1]) if peak else None,
+        area_ratio=heatmap.area_ratio,
+    )
+    return ExplainedFinding(**plain.model_dump(), heatmap=picture)
+
+
+def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
+    """Describe what is served."""
+    limits = settings.limits
+    return Meta(
+        version=__version__,
+        default_module=next(iter(modules)),
+        modules=tuple(
+            ModuleMeta(
+                name=name,
+                title=module.model.card.title,
+                modality=module.model.card.input.modality,
+                labels=module.model.card.labels,
+                version=module.model.card.version,
+                card=module.model.card,
+            )
+            for name, module in modules.items()
+        ),
+        accepted_formats=get_args(Format),
+        limits=LimitsMeta(
+            body_bytes=limits.body_bytes,
+            side_pixels=limits.side,
+            pixels=limits.pixels,
+            frames=limits.frames,
+            inflated_bytes=limits.inflated_bytes,
+        ),
+        burned_in_annotation=settings.burned_in,
+    )
+
+
+def announce(modules: dict[str, AnalysisModule]) -> None:
+    """Export which build and which model versions this worker runs."""
+    metrics.build_info.labels(__version__, platform.python_version(), bentoml.__version__).set(1)
+    for name, module in modules.items():
+        metrics.model_info.labels(name, module.model.card.version).set(1)
+
+
+def count(analysis: Analysis, module: AnalysisModule) -> None:
+    """Record an answered analysis in the metrics."""
+    judgement = analysis.judgement
+    for stage, seconds in analysis.watch.seconds.items():
+        metrics.stage_duration.labels(module.name, stage).observe(seconds)
+    metrics.predictions.labels(module.name, judgement.label).inc()
+    metrics.decisions.labels(module.name, judgement.decision).inc()
+    metrics.confidence.labels(module.name).observe(judgement.confidence)
+    metrics.upload_size.labels(analysis.scan.format).observe(analysis.scan.size_bytes)
+    for warning in analysis.warnings:
+        metrics.warnings.labels(module.name, warning).inc()
+
+
+def _milliseconds(analysis: Analysis, stage: Stage) -> float:
+    return round(analysis.watch.seconds[stage] * 1000, 3)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,60 @@
+"""The ASGI application of one worker: BentoML's own, our errors mapped, our edge around it."""
+
+from pathlib import Path
+
+from _bentoml_impl.server.app import ServiceAppFactory
+from bentoml import Service
+from bentoml._internal import server
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from imip.errors import ImipError
+from imip.settings import Settings
+from monitoring import metrics
+from serving import problems
+from serving.edge import Edge
+
+STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's scripts and styles
+# BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
+SAME_ORIGIN = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+class AppFactory(ServiceAppFactory):
+    """BentoML's factory, with our errors answered where they would be taken for crashes."""
+
+    async def index_page(self, _: Request) -> Response:
+        page = await super().index_page(_)
+        page.headers["Content-Security-Policy"] = SAME_ORIGIN
+        return page
+
+    async def api_endpoint(self, name: str, request: Request) -> Response:
+        try:
+            return await super().api_endpoint(name, request)
+        except ImipError as error:
+            metrics.rejections.labels(problems.slug(error)).inc()
+            return problems.respond(problems.from_error(error, request.state.request_id))
+
+
+def build(service: "Service[object]", settings: Settings, is_main: bool) -> ASGIApp:
+    """Return the application that a worker runs."""
+    service.inject_config()
+    app: Starlette = AppFactory(service, is_main=is_main)()
+    heavy = frozenset(method.route for method in service.apis.values())
+    return Edge(app, routes=_routes(app, service), heavy=heavy, most=settings.max_in_flight)
+
+
+def _routes(app: Starlette, service: "Service[object]") -> dict[str, frozenset[str]]:
+    """Return the methods of every path that answers: BentoML's routes, mounted routes and static files."""
+    mounted = [route for mount, *_ in service.mount_apps if isinstance(mount, Starlette) for route in mount.routes]
+    routes = {
+        route.path: frozenset(route.methods or {"GET", "HEAD"})
+        for route in [*app.routes, *mounted]
+        if isinstance(route, Route)
+    }
+    for file in STATIC.rglob("*"):
+        if file.is_file():
+            routes[f"/static_content/{file.relative_to(STATIC).as_posix()}"] = frozenset({"GET", "HEAD"})
+    return routes

@@ -1,0 +1,131 @@
+"""The outermost layer of the server: every request passes here before BentoML sees it.
+
+It knows the closed set of routes, so that no path a client invents reaches a metric or a log; it sheds what a
+worker cannot hold; it turns every failure, whoever answered it, into one problem shape; and it writes one
+metric and one log line a request.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imip.errors import ImipError, Overloaded
+from monitoring import metrics
+from serving import problems
+
+UNKNOWN_ROUTE = "unknown"
+CLIENT_CLOSED = 499  # nginx's status for a client that hung up; it is logged, never sent
+
+log = logging.getLogger("imip.request")
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, frozenset[str]], heavy: frozenset[str], most: int) -> None:
+        """`routes`: the methods of each path; `heavy`: paths of which one worker holds at most `most` at once."""
+        self._app, self._routes, self._heavy, self._most = app, routes, heavy, most
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close"})  # answered with 403; silence would be a 500
+        path = scope["path"]
+        route = path if path in self._routes else UNKNOWN_ROUTE
+        exchange = _Exchange(route, scope["method"] if route != UNKNOWN_ROUTE else "", send)
+        scope.setdefault("state", {})["request_id"] = exchange.request_id
+        metrics.requests_in_flight.inc()
+        try:
+            await self._answer(exchange, scope, receive)
+        finally:
+            metrics.requests_in_flight.dec()
+            exchange.record()
+
+    async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
+        if exchange.route == UNKNOWN_ROUTE:
+            return await exchange.fail(HTTPStatus.NOT_FOUND)
+        if scope["method"] not in self._routes[exchange.route]:
+            return await exchange.fail(
+                HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(sorted(self._routes[exchange.route]))}
+            )
+        heavy = exchange.route in self._heavy
+        if heavy and self._held >= self._most:
+            metrics.requests_shed.inc()
+            return await exchange.refuse(Overloaded("All places are taken; try again shortly."))
+        self._held += heavy
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception:
+            log.exception("failed", extra={"fields": {"request_id": exchange.request_id, "route": exchange.route}})
+            if exchange.started:
+                raise
+            await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
+        finally:
+            self._held -= heavy
+
+
+class _Exchange:
+    """One request and its answer, watched on the way out."""
+
+    def __init__(self, route: str, method: str, send: Send) -> None:
+        self.request_id = uuid.uuid4().hex
+        self.route, self.method = route, method
+        self.started = False
+        self._send, self._start = send, time.perf_counter()
+        self._status = CLIENT_CLOSED
+        self._replacing = False
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer on; one that failed in another shape than ours is replaced."""
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message["headers"])
+            failed = message["status"] >= HTTPStatus.BAD_REQUEST
+            if failed and not headers.get("content-type", "").startswith(problems.MEDIA_TYPE):
+                self._replacing = True
+                return await self._send_problem(problems.from_status(message["status"], self.request_id))
+            await self._begin(message)
+        elif not self._replacing:
+            await self._send(message)
+
+    async def fail(self, status: HTTPStatus, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        await self._send_problem(problems.from_status(status, self.request_id), headers)
+
+    async def refuse(self, error: ImipError) -> None:
+        await self._send_problem(problems.from_error(error, self.request_id))
+
+    def record(self) -> None:
+        """Count and log the request, once it is over."""
+        seconds = time.perf_counter() - self._start
+        metrics.request_duration.labels(self.route, str(self._status)).observe(seconds)
+        log.info(
+            "request",
+            extra={
+                "fields": {
+                    "request_id": self.request_id,
+                    "method": self.method,
+                    "route": self.route,
+                    "status": self._status,
+                    "duration_ms": round(seconds * 1000, 1),
+                }
+            },
+        )
+
+    async def _begin(self, message: Message) -> None:
+        headers = MutableHeaders(raw=message["headers"])
+        headers["X-Request-ID"] = self.request_id
+        self.started, self._status = True, message["status"]
+        await self._send({**message, "headers": headers.raw})
+
+    async def _send_problem(self, problem: problems.Problem, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        response = problems.respond(problem)
+        response.headers.update(headers)
+        await self._begin({"type": "http.response.start", "status": problem.status, "headers": response.raw_headers})
+        await self._send({"type": "http.response.body", "body": response.body})

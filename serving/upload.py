@@ -1,0 +1,128 @@
+"""The one input of `/predict` and `/heatmap`: a multipart form, read in memory within our limits.
+
+BentoML's own file parameters write uploads to disk under the client's file name and fetch text values as URLs.
+This descriptor replaces its parsing, keeps its schema, and so keeps `bentoml.SyncHTTPClient` and the OpenAPI page.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncGenerator
+from typing import Annotated, ClassVar
+
+from bentoml import IODescriptor
+from pydantic import Field, WithJsonSchema
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from imip.errors import MalformedRequest, ScanTooLarge, UploadTimeout
+from imip.settings import Settings
+
+FORM_OVERHEAD = 64 * 1024  # bytes of boundaries, part headers and small fields beside the file
+FIELDS = 8  # at most, beside the file
+FIELD_BYTES = 1024  # at most, each
+
+FileBytes = Annotated[bytes, WithJsonSchema({"type": "file", "format": "binary"})]
+
+
+class ScanUpload(IODescriptor):
+    """A scan, the module to ask, and for multi-frame scans the frame."""
+
+    body_limit: ClassVar[int] = 32 * 2**20
+    seconds: ClassVar[float] = 30.0
+    default_module: ClassVar[str] = "brain-tumor"
+
+    file: FileBytes = Field(description="PNG, JPEG or DICOM; told by its bytes, not by its name or content type")
+    module: str = Field(default="brain-tumor", description="analysis module, one of `GET /meta`")
+    frame: int | None = Field(default=None, description="frame of a multi-frame scan, from 0; default the middle one")
+
+    @classmethod
+    def configure(cls, settings: Settings) -> None:
+        """Take limits and defaults from the settings; once, before the first request."""
+        cls.body_limit, cls.seconds = settings.max_body_bytes, settings.upload_seconds
+        cls.default_module = settings.modules[0]
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> "ScanUpload":
+        """Read the form.
+
+        Raises MalformedRequest, ScanTooLarge if the body passes the limit, UploadTimeout if it comes too slowly.
+        """
+        form = await cls._form(request)
+        return cls.model_construct(
+            file=await _file(form),
+            module=_text(form, "module") or cls.default_module,
+            frame=_frame(_text(form, "frame")),
+        )
+
+    @classmethod
+    async def _form(cls, request: Request) -> FormData:
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise MalformedRequest("The request must be multipart/form-data with the scan in the field 'file'.")
+        try:
+            async with asyncio.timeout(cls.seconds):
+                return await _InMemoryParser(
+                    request.headers,
+                    _bounded(request, cls.body_limit),
+                    max_files=1,
+                    max_fields=FIELDS,
+                    max_part_size=FIELD_BYTES,
+                ).parse()
+        except TimeoutError:
+            raise UploadTimeout(f"The request did not arrive within {cls.seconds:g} seconds.") from None
+        except (MultiPartException, UnicodeError):  # the latter from charsets like "undefined"
+            raise MalformedRequest("The multipart form is damaged, or has too many or too long fields.") from None
+        except ClientDisconnect:
+            raise MalformedRequest("The client hung up before its request was complete.") from None
+
+
+# For the OpenAPI page. BentoML derives it from its own file types, which it writes to disk, as each class is made.
+ScanUpload.multipart_fields = ["file"]
+
+
+class _InMemoryParser(MultiPartParser):
+    spool_max_size = sys.maxsize  # never roll over to a file on disk
+
+
+async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """Yield the body's chunks until it proves too large; a declared length is believed when it is too large."""
+    most = limit + FORM_OVERHEAD
+    declared = request.headers.get("content-length", "")
+    received = 0
+    if declared.isdigit() and int(declared) > most:
+        raise ScanTooLarge(f"The request has {declared} bytes; the limit for a file is {limit}.")
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > most:
+            raise ScanTooLarge(f"The request has over {most} bytes; the limit for a file is {limit}.")
+        yield chunk
+
+
+async def _file(form: FormData) -> bytes:
+    uploads = form.getlist("file")
+    if len(uploads) != 1 or not isinstance(uploads[0], UploadFile):
+        raise MalformedRequest("The form must have one file in the field 'file'; a text or URL is not fetched.")
+    return await uploads[0].read()
+
+
+def _text(form: FormData, name: str) -> str:
+    """Return a field's text; BentoML's client sends JSON, others plain text."""
+    values = form.getlist(name)
+    if not values:
+        return ""
+    if len(values) > 1 or not isinstance(values[0], str):
+        raise MalformedRequest(f"The field '{name}' must be one text.")
+    try:
+        decoded = json.loads(values[0])
+    except (ValueError, RecursionError):  # the latter from a thousand brackets
+        return values[0].strip()
+    return "" if decoded is None else str(decoded)
+
+
+def _frame(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise MalformedRequest("The field 'frame' must be a whole number from 0.")
+    return int(text)

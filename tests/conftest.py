@@ -1,0 +1,41 @@
+"""Servers that the tests share: one as shipped, and one so small that it is easily full."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scan_files import picture_bytes, ramp
+from server import Server, running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server as shipped, with two workers."""
+    with running(tmp_path_factory.mktemp("server"), IMIP_WORKERS="2") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker that holds two requests, gives a client two seconds, and refuses annotated scans."""
+    settings = {"MAX_IN_FLIGHT": "2", "UPLOAD_SECONDS": "2", "BURNED_IN": "refuse", "MAX_BODY_BYTES": "4000000"}
+    environment = {f"IMIP_{name}": value for name, value in settings.items()}
+    with running(tmp_path_factory.mktemp("small"), IMIP_WORKERS="1", **environment) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    """A small slice, wider than high."""
+    return picture_bytes(Image.fromarray(ramp(64, 80)), "PNG")
+
+
+@pytest.fixture(scope="session")
+def head() -> bytes:
+    """Something like a head: a bright ellipse with some texture in the dark, (120, 160)."""
+    rows, columns = np.mgrid[:120, :160]
+    ellipse = ((rows - 60) / 50) ** 2 + ((columns - 90) / 40) ** 2 <= 1
+    pixels = np.where(ellipse, 120 + 60 * np.sin(rows / 7) * np.cos(columns / 5), 0).astype(np.uint8)
+    return picture_bytes(Image.fromarray(pixels), "PNG")

@@ -1,0 +1,109 @@
+"""Model versions in a BentoML store of the tests' own: imported once, listed where one is missing, verified always.
+
+The store is chosen by an environment variable that BentoML reads at import, so each test asks a new process.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server import REPOSITORY
+
+SETUP = """
+import sys
+from pathlib import Path
+from imip.errors import ArtifactError, UnknownModule
+from imip.settings import Settings
+from serving import store
+import bentoml
+
+def fails(call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except (ArtifactError, UnknownModule) as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+shipped = store.tag("brain-tumor", None)
+version = shipped.partition(":")[2]
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "bentoml"
+
+
+def run(home: Path, code: str) -> list[str]:
+    """The lines that code prints, after SETUP, in a process with its own store."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO"))}
+    environment |= {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+    answer = subprocess.run(
+        [sys.executable, "-c", SETUP + code], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.splitlines()
+
+
+def test_the_shipped_artifact_is_imported_once_and_then_left_alone(home: Path) -> None:
+    lines = run(
+        home,
+        """
+print(store.pinned(Settings()) == {"brain-tumor": shipped})
+stored = store.folder(shipped)
+print(sorted(path.name for path in stored.iterdir()))
+times = [path.stat().st_mtime_ns for path in sorted(stored.iterdir())]
+store.pinned(Settings())
+print(times == [path.stat().st_mtime_ns for path in sorted(stored.iterdir())])
+print(len(bentoml.models.list()), str(bentoml.models.get("brain-tumor:latest").tag) == shipped)
+print(bentoml.models.get(shipped).info.labels)
+""",
+    )
+    assert lines[0] == "True"
+    assert {"card.yaml", "model.tflite", "reference.npz"} <= set(eval(lines[1]))
+    assert lines[2:] == ["True", "1 True", "{'research-only': 'true'}"]
+
+
+def test_an_unknown_version_or_module_is_refused_with_the_known_ones(home: Path) -> None:
+    empty, listed, module, missing, same = run(
+        home,
+        """
+print(fails(store.ensure, "brain-tumor", "nosuch"))
+store.ensure("brain-tumor", None)
+print(fails(store.ensure, "brain-tumor", "nosuch"), version)
+print(fails(store.pinned, Settings(modules=("lung", "brain-tumor"))))
+print(fails(store.folder, "brain-tumor:nosuch"))
+print(fails(store.ensure, "brain-tumor", version))
+""",
+    )
+    assert empty.startswith("ArtifactError") and "nosuch" in empty and empty.endswith("has: none")
+    message, version = listed.rsplit(" ", 1)
+    assert message.startswith("ArtifactError") and message.endswith(version)
+    assert module.startswith("UnknownModule") and "lung" in module and "brain-tumor" in module
+    assert missing.startswith("ArtifactError")
+    assert same == "nothing"
+
+
+def test_a_damaged_artifact_is_not_taken_in_and_a_sound_one_replaces_its_version(home: Path, tmp_path: Path) -> None:
+    refused, count, tag, again = run(
+        home,
+        f"""
+import shutil
+copy = Path({str(tmp_path / "copy")!r})
+shutil.copytree(store.SHIPPED / "brain-tumor", copy)
+data = bytearray((copy / "model.tflite").read_bytes())
+data[1000] ^= 1
+(copy / "model.tflite").write_bytes(bytes(data))
+print(fails(store.add, copy))
+print(len(bentoml.models.list()))
+data[1000] ^= 1
+(copy / "model.tflite").write_bytes(bytes(data))
+print(store.add(copy) == shipped)
+print(store.add(copy) == shipped, len(bentoml.models.list()))
+""",
+    )
+    assert refused.startswith("ArtifactError: model.tflite")
+    assert (count, tag, again) == ("0", "True", "True 1")
