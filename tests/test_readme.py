@@ -1,0 +1,40 @@
+"""README says what is true: its settings are the settings, its samples are there, its commands exist."""
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from imip.cli import app
+from imip.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_listed_with_its_default():
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = ", ".join(default) if isinstance(default, tuple) else default
+        assert f"| `IMIP_{name.upper()}` | `{shown}` | {field.description} |" in README
+
+
+def test_no_setting_is_listed_that_does_not_exist():
+    listed = set(re.findall(r"^\| `IMIP_(\w+)`", README, re.MULTILINE))
+    assert listed == {name.upper() for name in Settings.model_fields}
+
+
+def test_files_it_names_exist():
+    named = re.findall(r"(?:@|\]\(|`)((?:samples|docs|tests|training)/[\w./-]+)", README)
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_commands_it_names_exist():
+    for command in set(re.findall(r"^imip (\w+)", README, re.MULTILINE)):
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command
+
+
+def test_it_warns_on_its_first_screen():
+    assert "not a medical device" in "\n".join(README.splitlines()[:12])
