@@ -33,8 +33,8 @@ tumor folder that correlate at >= 0.85 (the numbering follows patients), and who
 stratified by class. So that a source's look does not give the label away, training mirrors the healthy half of a
 head over its tumor in part of the tumor slices, which then count as healthy; paints a synthetic mass into part of
 the healthy ones, which then count as tumors; borrows tones across sources; and weights slices so that plane and
-outline do not tell the label. Threshold, calibration and the
-reference come from the validation part; the test part is used for the figures alone."""
+outline do not tell the label. Threshold, calibration and the reference come from the validation part; the test part
+is used for the figures alone."""
 
 ETHICS = """\
 A missed tumor is the costlier error, so the threshold favours sensitivity; even so, tumors are missed. Patients in
@@ -46,13 +46,16 @@ CAVEATS = """\
 Patients are not identified in the data, so groups only approximate them, and some leakage between parts may remain.
 Healthy slices and tumors come from different sources; the network may still use that difference, and performance on
 scans of other hospitals will be lower than the figures here. Pituitary and skull-base tumors in few slices, small
-lesions, post-operative brains and rare tumors are under-represented or absent."""
+lesions, post-operative brains and rare tumors are under-represented or absent. Tried on template brains of other
+origin (MNI152, Colin 27), it called most axial slices healthy, as they are, but most sagittal ones tumors, many of
+them marked uncertain. Heatmaps often light up the scalp beside or instead of the tumor: the network still leans on
+the look of its sources, and a heatmap that misses the tumor is a reason to distrust the label."""
 
 DECISION_RULE = """\
-Chosen on the validation part: the label is Tumor from the highest calibrated probability at which 98% of its
-tumors are still found. The decision is uncertain from where 99% of tumors are found up to where 99% of healthy
-slices are ruled out."""
+Chosen on the validation part: the label is Tumor from the highest calibrated probability at which 98% of its tumors
+are still found. The decision is uncertain from where 99% of tumors are found up to where 99% of healthy slices are
+ruled out."""
 
 DISTANCE = "Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by 0.1"
 
-FOREIGN_RULE = "99.5th percentile of the distances of validation scans to a reference without their own groups"
+FOREIGN_RULE = "99th percentile of the distances of validation scans to a reference without their own groups"
