@@ -53,18 +53,18 @@ def axial(brain: NDArray[np.float32], level: float) -> Stored:
 
 
 def with_lesion(stored: Stored) -> Stored:
-    """Paint a ring-enhancing mass with a necrotic core and oedema into the white matter behind the left insula."""
-    row, column, radius = 150.0, 163.0, 26.0  # pixels
+    """Paint a solid, bright mass with an irregular edge and oedema into the left hemisphere, as a meningioma may look."""
+    row, column, radius = 118.0, 166.0, 21.0  # pixels
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     angle = np.arctan2(rows - row, columns - column)
     lobes = 1 + 0.10 * np.sin(2 * angle + 0.6) + 0.07 * np.sin(3 * angle + 2.0) + 0.04 * np.sin(5 * angle)
     distance = np.hypot(rows - row, columns - column) / (radius * lobes)  # 1 at the edge of the mass
     brain = stored > 0.3 * BRIGHTEST
-    oedema = 0.7 * inside(distance, edge=1.35, softness=0.08) * brain
-    image = stored * (1 - oedema) + oedema * 0.45 * BRIGHTEST
-    mass, core = inside(distance, edge=1.0, softness=0.035), inside(distance, edge=0.74, softness=0.05)
-    level = core * 0.30 * BRIGHTEST + (1 - core) * 1.36 * BRIGHTEST
-    return np.asarray(np.rint(image * (1 - mass) + mass * level), np.uint16)
+    oedema = 0.6 * inside(distance, edge=1.35, softness=0.08) * brain
+    image = stored * (1 - oedema) + oedema * 0.5 * BRIGHTEST
+    texture = 1 + 0.04 * np.sin(rows / 2.3) * np.sin(columns / 2.9)
+    mass = inside(distance, edge=1.0, softness=0.05)
+    return np.asarray(np.rint(image * (1 - mass) + mass * texture * 1.4 * BRIGHTEST), np.uint16)
 
 
 def inside(distance: NDArray[np.float32], edge: float, softness: float) -> NDArray[np.float32]:
