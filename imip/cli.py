@@ -1,12 +1,21 @@
 """The command line, `imip`. Heavy libraries are imported by the command that needs them."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from keras import Sequential
+
+    from training.dataset import Sample
+    from training.split import Dataset
+
+ROOT = Path(__file__).parent.parent
+WEIGHTS = ROOT / "training" / "weights" / "brain-tumor.npz"
+ARTIFACT = ROOT / "models" / "brain-tumor"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="IMIP's workshop. For research and teaching only.")
 
@@ -28,16 +37,15 @@ def split(
     module: Module, data: Data, check: Annotated[bool, typer.Option(help="compare, write nothing")] = False
 ) -> None:
     """Group near-duplicates and write the manifest of the 70/15/15 split."""
-    from training import pipeline
-    from training.split import read_manifest, write_manifest
+    from training.split import MANIFEST, make_manifest, read_manifest, write_manifest
 
-    entries = pipeline.make_manifest(data, _track)
+    entries = make_manifest(_samples(data))
     if not check:
-        write_manifest(entries, pipeline.MANIFEST)
-    elif {entry.sha256: entry for entry in entries} != read_manifest(pipeline.MANIFEST):
+        write_manifest(entries, MANIFEST)
+    elif {entry.sha256: entry for entry in entries} != read_manifest(MANIFEST):
         raise typer.Exit(_say("The committed manifest differs from what these files give."))
     groups = len({entry.group for entry in entries})
-    typer.echo(f"{len(entries)} files in {groups} groups: {pipeline.MANIFEST.name}")
+    typer.echo(f"{len(entries)} files in {groups} groups: {MANIFEST.name}")
 
 
 @app.command()
@@ -46,16 +54,16 @@ def train(
     data: Data,
     run: Run = Path("runs/brain-tumor"),
     original: Original = False,
-    epochs: Annotated[int | None, typer.Option(help="at most, in each stage")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="at most, in each stage")] = None,
 ) -> None:
     """Train, export, prove parity and add the version to the model store."""
     from serving import store
-    from training import pipeline
+    from training import stages
     from training.export import write_weights
 
-    dataset = pipeline.open_dataset(data, _track, original=original)
-    stages = [replace(stage, epochs=min(stage.epochs, epochs or stage.epochs)) for stage in pipeline.STAGES]
-    network = pipeline.train(dataset, run, stages)
+    dataset = _dataset(data, original)
+    shortened = [replace(stage, epochs=min(stage.epochs, epochs or stage.epochs)) for stage in stages.STAGES]
+    network = stages.train(dataset, run, shortened)
     write_weights(network, run / "weights.npz")
     _export(network, dataset, run / "artifact")
     typer.echo(f"Added to the model store: {store.add(run / 'artifact')}")
@@ -65,58 +73,77 @@ def train(
 def export(
     module: Module,
     data: Data,
-    weights: Annotated[Path, typer.Option(help="trained weights, by default the shipped ones")] = Path(
-        "training/weights/brain-tumor.npz"
-    ),
-    out: Annotated[Path, typer.Option(help="artifact folder to write")] = Path("models/brain-tumor"),
+    weights: Annotated[Path, typer.Option(help="trained weights, by default the shipped ones")] = WEIGHTS,
+    out: Annotated[Path, typer.Option(help="artifact folder to write")] = ARTIFACT,
     original: Original = False,
 ) -> None:
     """Calibrate on the validation part, write the one-pass graph and prove it against Keras."""
-    from training import brain_tumor, pipeline
+    from training import brain_tumor
     from training.export import read_weights
 
     network = brain_tumor.build()
     read_weights(network, weights)
-    _export(network, pipeline.open_dataset(data, _track, original=original), out)
+    _export(network, _dataset(data, original), out)
 
 
 @app.command()
 def evaluate(
     module: Module,
     data: Data,
-    artifact: Annotated[Path, typer.Option(help="artifact to judge")] = Path("models/brain-tumor"),
+    artifact: Annotated[Path, typer.Option(help="artifact to judge")] = ARTIFACT,
     out: Annotated[Path | None, typer.Option(help="folder for plots")] = None,
     leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to report beside")] = None,
     films: Annotated[Path | None, typer.Option(help="PneumoniaMNIST's archive, as foreign input")] = None,
     write_card: Annotated[bool, typer.Option("--write-card", help="write the figures into the card")] = False,
 ) -> None:
-    """Judge an artifact: on the manifest's test part, or on all scans of a folder that is not in the manifest."""
+    """Judge an artifact: on the manifest's test part, or on all scans of a folder of your own."""
     from training import measuring
 
-    measured = measuring.measure(artifact, data, _track)
+    samples = _samples(data)
+    measured = measuring.measure(artifact, samples)
     typer.echo(measured.text)
     if out is not None:
         measured.draw(out)
     if write_card:
-        measuring.write_card(measured, data=data, leaky=leaky, films=films, track=_track)
+        measuring.write_figures(measured, samples, leaky=leaky, films=films)
 
 
-def _export(network: object, dataset: object, out: Path) -> None:
-    from training import pipeline
+def _samples(data: Path) -> "list[Sample]":
+    from tqdm import tqdm
 
-    parity = pipeline.export(network, dataset, out)  # type: ignore[arg-type]
+    from training.dataset import load
+
+    try:
+        samples, unreadable = load(data, lambda files: tqdm(list(files), desc="reading scans", unit="scan"))
+    except FileNotFoundError as fault:
+        raise typer.Exit(_say(str(fault))) from fault
+    if unreadable:
+        _say(f"{unreadable} files could not be read and are left out.")
+    if not samples:
+        raise typer.Exit(_say("No file could be read."))
+    return samples
+
+
+def _dataset(data: Path, original: bool) -> "Dataset":
+    from training.split import divide
+
+    try:
+        dataset = divide(_samples(data))
+    except KeyError as fault:
+        raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
+    return dataset.as_published() if original else dataset
+
+
+def _export(network: "Sequential", dataset: "Dataset", out: Path) -> None:
+    from training.artifact import export
+
+    parity = export(network, dataset, out)
     typer.echo(
         f"{out}: probabilities within {parity.probability_difference:.1e} of Keras, "
         f"heatmaps correlate at {parity.heatmap_correlation:.6f}"
     )
     if not parity.holds:
         raise typer.Exit(_say("The served graph does not agree with Keras; do not ship it."))
-
-
-def _track(files: Iterable[tuple[Path, str]]) -> Iterable[tuple[Path, str]]:
-    from tqdm import tqdm
-
-    return tqdm(list(files), desc="reading scans", unit="scan")
 
 
 def _say(message: str) -> int:

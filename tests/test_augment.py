@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from test_groups import head
+from heads import head
 from training.augment import augment, match_tones, mirror_half, paint_lesion
 from training.counterfactual import counterfactual
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from test_groups import head, sample
+from heads import head, sample
 from training.balance import LARGEST, propensity_weights
 
 

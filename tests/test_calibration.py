@@ -50,7 +50,7 @@ def test_threshold_is_the_highest_that_still_finds_enough_tumors() -> None:
     probability, is_tumor = np.concatenate([tumors, others]), np.arange(400) < 200
     point = choose_operating_point(probability, is_tumor)
     assert point.finds(tumors).sum() == 196  # 98% of 200, exactly
-    assert tumors[2] < point.threshold < tumors[3]
+    assert tumors[3] < point.threshold < tumors[4]
     assert (tumors >= point.uncertain_from).sum() == 198  # 99%
     assert (others < point.uncertain_to).sum() == 198
     assert point.uncertain_from < point.threshold < point.uncertain_to

@@ -10,7 +10,7 @@ from imip.card import Card
 from imip.framing import frame
 from imip.model import CARD, Model, load
 from imip.scan import read_scan
-from training import brain_tumor, pipeline
+from training import brain_tumor
 from training.calibration import Platt
 from training.export import (
     HEATMAP_CORRELATION,
@@ -21,6 +21,7 @@ from training.export import (
     to_litert,
     write_weights,
 )
+from training.split import MANIFEST, read_manifest
 
 ROOT = Path(__file__).parents[1]
 SCANS = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in {".png", ".jpg", ".dcm"})
@@ -72,7 +73,7 @@ def test_a_parity_that_is_too_loose_does_not_hold():
 
 
 def test_the_manifest_matches_its_own_rules():
-    entries = pipeline.read_manifest(pipeline.MANIFEST)
+    entries = read_manifest(MANIFEST)
     split_of_group: dict[int, str] = {}
     for entry in entries.values():
         assert split_of_group.setdefault(entry.group, entry.split) == entry.split

@@ -1,27 +1,13 @@
 """Near-duplicates and one patient's neighbouring slices end up in one group; unrelated slices do not."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
+from heads import head, sample
 from training.dataset import Sample
 from training.groups import group
 from training.split import SHARES, read_manifest, split, write_manifest
-
-
-def head(seed: int) -> np.ndarray:
-    """A bright ellipse with its own smooth texture, (96, 96) uint8."""
-    rng = np.random.default_rng(seed)
-    texture = cv2.resize(rng.uniform(0, 1, (7, 7)).astype(np.float32), (96, 96), interpolation=cv2.INTER_CUBIC)
-    rows, columns = np.mgrid[0:96, 0:96]
-    inside = ((rows - 48) / 40) ** 2 + ((columns - 48) / 34) ** 2 < 1
-    return (inside * np.clip(60 + 190 * texture, 30, 255)).astype(np.uint8)
-
-
-def sample(pixels: np.ndarray, name: str, class_name: str = "glioma") -> Sample:
-    return Sample(Path(class_name) / name, f"{class_name}/{name}", class_name, pixels)
 
 
 def groups_of(*samples: Sample) -> list[int]:

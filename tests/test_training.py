@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from heads import head
 from imip.cli import app
 from imip.model import load
-from test_groups import head
-from training import pipeline
+from training import measuring, split, stages
 from training.batches import Mix
+from training.dataset import load as load_samples
 from training.fit import Recipe
 
 EPOCHS = 6
@@ -39,13 +40,14 @@ def trained(folder, tmp_path_factory) -> Path:
     """The run folder of a whole run that was interrupted after its first epoch."""
     place = tmp_path_factory.mktemp("run")
     patch = pytest.MonkeyPatch()
-    patch.setattr(pipeline, "MANIFEST", place / "manifest.csv")
+    patch.setattr(split, "MANIFEST", place / "manifest.csv")
+    patch.setattr(measuring, "MANIFEST", place / "manifest.csv")
     patch.setenv("BENTOML_HOME", str(place / "bentoml"))
     stage = Recipe(epochs=EPOCHS, peak_rate=3e-4, mix=Mix(painted=0.0), batch=4)
-    patch.setattr(pipeline, "STAGES", (stage,))
+    patch.setattr(stages, "STAGES", (stage,))
     arguments = ["brain-tumor", "--data", str(folder)]
     assert CliRunner().invoke(app, ["split", *arguments]).exit_code == 0
-    pipeline.train(pipeline.open_dataset(folder, iter), place / "run", (replace(stage, epochs=1),))
+    stages.train(split.divide(load_samples(folder)[0]), place / "run", (replace(stage, epochs=1),))
     result = CliRunner().invoke(app, ["train", *arguments, "--run", str(place / "run")])
     assert result.exit_code == 0, result.output
     yield place / "run"
@@ -59,7 +61,7 @@ def test_a_resumed_run_goes_on_after_the_last_epoch(trained):
 
 def test_a_trained_artifact_loads_and_its_reference_is_the_validation_part(trained):
     model = load(trained / "artifact")
-    parts = [entry.split for entry in pipeline.read_manifest(pipeline.MANIFEST).values()]
+    parts = [entry.split for entry in split.read_manifest(split.MANIFEST).values()]
     assert model.card.version in Path(trained / "artifact" / "card.yaml").read_text()
     assert len(model.reference) == parts.count("validation")
 
@@ -78,8 +80,24 @@ def test_a_users_own_folder_can_be_evaluated(trained, folder, tmp_path):
 
 def test_a_folder_without_classes_is_named_as_the_fault(tmp_path):
     result = CliRunner().invoke(app, ["evaluate", "brain-tumor", "--data", str(tmp_path)])
-    assert isinstance(result.exception, FileNotFoundError)
-    assert "expected folders named" in str(result.exception)
+    assert result.exit_code == 1
+    assert "expected folders named" in result.stderr
+
+
+def test_a_folder_without_a_readable_scan_is_told_so(tmp_path):
+    (tmp_path / "yes").mkdir()
+    (tmp_path / "yes" / "note.png").write_text("no picture")
+    result = CliRunner().invoke(app, ["evaluate", "brain-tumor", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "No file could be read" in result.stderr
+
+
+def test_scans_outside_the_manifest_cannot_be_trained_on_by_mistake(tmp_path):
+    (tmp_path / "yes").mkdir()
+    cv2.imwrite(str(tmp_path / "yes" / "1.png"), head(900))
+    result = CliRunner().invoke(app, ["train", "brain-tumor", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "not in the manifest" in result.stderr
 
 
 def test_the_epochs_csv_and_numbers_are_finite(trained):

@@ -2,7 +2,8 @@
 
 Merged public data sets differ by class in source: crop, contrast, compression. Each change here takes one such
 cue away. `paint_lesion` goes further and breaks the tie between a source's look and its label: a healthy slice
-with a mass painted into it counts as a tumor.
+with a mass painted into it counts as a tumor. Zooming out and stretching leave black margins and other aspect
+ratios; `imip.framing` cuts off the ones and keeps the others, here as in serving.
 """
 
 import cv2

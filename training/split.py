@@ -1,9 +1,12 @@
-"""The manifest: which file, by hash, is in which class, group and split. Committed, and made again by one command."""
+"""The data set divided: the manifest says which file, by hash, is in which class, group and part.
+
+The manifest is committed, and made again by one command.
+"""
 
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset import Sample
+from training.groups import group
 
 Split = Literal["train", "validation", "test"]
 SHARES: Mapping[Split, float] = {"train": 0.70, "validation": 0.15, "test": 0.15}
 SEED = 20260901
+MANIFEST = Path(__file__).parent / "manifests" / "brain-tumor-mri.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +73,43 @@ def read_manifest(path: Path) -> dict[str, Entry]:
             row["sha256"]: Entry(row["sha256"], row["class_name"], int(row["group"]), cast(Split, row["split"]))
             for row in rows
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled scans, each distinct file once, with the part and group of each."""
+
+    samples: list[Sample]
+    entries: dict[str, Entry]  # by file hash
+
+    def part(self, name: Split) -> list[Sample]:
+        return [sample for sample in self.samples if self.entries[sample.digest].split == name]
+
+    def groups(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        return np.array([self.entries[sample.digest].group for sample in samples])
+
+    def as_published(self) -> "Dataset":
+        """Return the same scans in the data set's own Training and Testing folders, a part of Training for validation.
+
+        That split leaks; it is there to show what the leak is worth.
+        """
+        own = {sample.digest: _published_part(sample) for sample in self.samples}
+        return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})
+
+
+def divide(samples: Sequence[Sample]) -> Dataset:
+    """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""
+    distinct = list({sample.digest: sample for sample in samples}.values())
+    manifest = read_manifest(MANIFEST)
+    return Dataset(distinct, {sample.digest: manifest[sample.digest] for sample in distinct})
+
+
+def make_manifest(samples: Sequence[Sample]) -> list[Entry]:
+    """Group and split scans. The same files give the same manifest."""
+    return split(samples, group(samples))
+
+
+def _published_part(sample: Sample) -> Split:
+    if "Testing" in sample.path.parts:
+        return "test"
+    return "validation" if int(sample.digest[:4], 16) % 20 < 3 else "train"

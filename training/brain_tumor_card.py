@@ -1,4 +1,8 @@
-"""The words of the `brain-tumor` card; its numbers come from measurement."""
+"""The card of the `brain-tumor` model: its words stand here, its numbers come from training and measurement."""
+
+from imip.card import Calibration, Card, Decision, InputSpec, OutOfDistribution
+from training import brain_tumor
+from training.calibration import OperatingPoint, Platt
 
 TITLE = "Brain MRI: tumor or no tumor"
 
@@ -59,3 +63,34 @@ ruled out."""
 DISTANCE = "Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by 0.1"
 
 FOREIGN_RULE = "99th percentile of the distances of validation scans to a reference without their own groups"
+
+
+def write_card(
+    version: str, platt: Platt, point: OperatingPoint, foreign_distance: float, files: dict[str, str]
+) -> Card:
+    """Return the card of one version, not evaluated yet; `files` are the SHA-256 of the artifact's other files."""
+    return Card(
+        module="brain-tumor",
+        version=version,
+        title=TITLE,
+        labels=("Tumor", "No Tumor"),
+        input=InputSpec(side=brain_tumor.SIDE, modality="MR"),
+        decision=Decision(
+            threshold=point.threshold,
+            uncertain_from=point.uncertain_from,
+            uncertain_to=point.uncertain_to,
+            rule=DECISION_RULE,
+        ),
+        calibration=Calibration(method="Platt scaling on validation", slope=platt.slope, intercept=platt.intercept),
+        out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),
+        files=files,
+        licence="Apache-2.0",
+        details=DETAILS,
+        intended_use=INTENDED_USE,
+        non_recommended_use=NON_RECOMMENDED_USE,
+        factors=FACTORS,
+        data=DATA,
+        metrics={},
+        ethics=ETHICS,
+        caveats=CAVEATS,
+    )
