@@ -53,6 +53,8 @@ install: ## create the environment from the lock, whether it is there or not
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --disable-pip-version-check --require-hashes --requirement requirements-uv.lock
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/python -c "import cv2" || { \
+		echo "OpenCV lacks libraries of the system; on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0"; exit 1; }
 	@cp requirements.lock $(VENV)/requirements.lock
 
 python: # which Python an environment would be made with

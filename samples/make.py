@@ -53,7 +53,7 @@ def axial(brain: NDArray[np.float32], level: float) -> Stored:
 
 
 def with_lesion(stored: Stored) -> Stored:
-    """Paint a solid, bright mass with an irregular edge and oedema into the left hemisphere, as a meningioma may look."""
+    """Paint a solid, bright mass with an irregular edge and oedema into the left hemisphere."""
     row, column, radius = 118.0, 166.0, 21.0  # pixels
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     angle = np.arctan2(rows - row, columns - column)
