@@ -7,7 +7,9 @@ what a truncated file lacks. Nothing is decompressed here.
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from imip.errors import MalformedScan, UnsupportedScan
 
@@ -82,6 +84,32 @@ _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | SOF_JPEG_LS
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 # In entropy-coded data JPEG follows 0xFF by 0x00 or a restart marker, JPEG-LS by a byte below 0x80.
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
+_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # APP0 to APP15, COM
+
+
+class _Segment(NamedTuple):
+    marker: int
+    start: int  # of the marker
+    end: int
+
+
+def _segments(data: bytes) -> Iterator[_Segment]:
+    """The marker segments of a JPEG or JPEG-LS codestream up to its end marker. Raises MalformedScan."""
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        match = _MARKER.search(data, position)
+        if match is None:
+            raise MalformedScan("The JPEG is truncated.")
+        marker, position = match[1][0], match.end()
+        if marker == _EOI:
+            yield _Segment(marker, match.start(), position)
+            return
+        length = int.from_bytes(data[position : position + 2], "big")
+        if marker == _SOI or length < 2 or position + length > len(data):
+            raise MalformedScan("The segments of the JPEG are inconsistent.")
+        position += length
+        yield _Segment(marker, match.start(), position)
+    raise MalformedScan("The JPEG has too many segments.")
 
 
 def read_jpeg(data: bytes, codings: frozenset[int]) -> Codestream:
@@ -93,28 +121,19 @@ def read_jpeg(data: bytes, codings: frozenset[int]) -> Codestream:
         raise MalformedScan("The picture does not start as a JPEG does.")
     header: Codestream | None = None
     scans = 0
-    position = 2
-    for _ in range(MAX_SEGMENTS):
-        match = _MARKER.search(data, position)
-        if match is None:
-            raise MalformedScan("The JPEG is truncated.")
-        marker, position = match[1][0], match.end()
-        if marker == _EOI and header is not None and scans:
-            return header
-        length = int.from_bytes(data[position : position + 2], "big")
-        if marker in (_SOI, _EOI) or length < 2 or position + length > len(data):
-            raise MalformedScan("The segments of the JPEG are inconsistent.")
+    for marker, start, end in _segments(data):
         if marker in _SOF:
             if header is not None:
                 raise MalformedScan("The JPEG has more than one frame header.")
-            header = _jpeg_header(marker, data[position + 2 : position + length])
+            header = _jpeg_header(marker, data[start + 4 : end])
             if marker not in codings:
                 raise UnsupportedScan("This coding process of JPEG is not supported here.")
         scans += marker == _SOS
         if scans > MAX_SCANS:
             raise MalformedScan("The JPEG has too many passes.")
-        position += length
-    raise MalformedScan("The JPEG has too many segments.")
+    if header is None or not scans:
+        raise MalformedScan("The segments of the JPEG are inconsistent.")
+    return header
 
 
 def _jpeg_header(marker: int, body: bytes) -> Codestream:
@@ -124,6 +143,21 @@ def _jpeg_header(marker: int, body: bytes) -> Codestream:
     if not height or not width or not components or len(body) < 6 + 3 * components:
         raise MalformedScan("The JPEG frame header is invalid.")
     return Codestream(width, height, components, bits, marker)
+
+
+def bare_jpeg(data: bytes) -> bytes:
+    """A JPEG that `read_jpeg` accepts, with nothing before its first scan but the segments that decode it.
+
+    APPn, COM and bytes between segments go: for any that its JPEG library warns of, GDCM throws (see
+    `JPEGBITSCodec::DecodeByStreams`), past Python. Raises MalformedScan.
+    """
+    kept = [data[:2]]
+    for marker, start, end in _segments(data):
+        if marker == _SOS:
+            return b"".join([*kept, data[start:]])
+        if marker not in _METADATA:
+            kept.append(data[start:end])
+    raise MalformedScan("The JPEG has no picture.")
 
 
 def read_jpeg2000(data: bytes) -> Codestream:

@@ -17,7 +17,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 
-from imip.codestream import SOF_HUFFMAN, SOF_JPEG_LS, SOF_LOSSLESS, read_jpeg, read_jpeg2000
+from imip.codestream import SOF_HUFFMAN, SOF_JPEG_LS, SOF_LOSSLESS, bare_jpeg, read_jpeg, read_jpeg2000
 from imip.dicom_tags import Tag
 from imip.elements import Elements
 from imip.errors import MalformedScan, UnsupportedScan
@@ -83,12 +83,12 @@ def read_layout(elements: Elements, limits: Limits) -> Layout:
     photometric = elements.text(Tag.PhotometricInterpretation) or ("MONOCHROME2" if samples == 1 else "RGB")
     if not rows or not columns or frames[0] < 1 or frames[0] % 1:
         raise MalformedScan("Rows, Columns or NumberOfFrames is invalid.")
-    limits.check_picture(columns, rows)
     limits.check_frames(int(frames[0]))
     if photometric not in (_GRAY if samples == 1 else _COLOR if samples == 3 else ()):
         raise UnsupportedScan("This photometric interpretation or number of samples per pixel is not supported.")
     if allocated not in ((depth,) if depth else (1, 8, 16, 32)) or not 1 <= stored <= allocated:
         raise UnsupportedScan("This number of bits per sample is not supported.")
+    limits.check_picture(columns, rows, samples * -(-allocated // 8))
     if not depth and _integer(elements, Tag.HighBit, stored - 1) != stored - 1:
         raise UnsupportedScan("Samples that do not start at the lowest bit are not supported.")
     if planar > 1 or representation > 1:
@@ -117,6 +117,8 @@ def decode_frame(elements: Elements, syntax: uid.UID, layout: Layout, frame: int
     if syntax == uid.RLELossless:
         return _decode_rle(codestream, layout), layout.photometric
     plugin = _check_codestream(codestream, syntax, layout)
+    if _JPEG.get(syntax) == SOF_LOSSLESS:
+        codestream = bare_jpeg(codestream)
     return _run_decoder(syntax, encapsulate([codestream]), layout, 0, plugin, number_of_frames=1)
 
 
@@ -164,6 +166,9 @@ def _check_codestream(codestream: bytes, syntax: uid.UID, layout: Layout) -> Lit
     """
     is_jpeg2000 = syntax in _JPEG2000
     header = read_jpeg2000(codestream) if is_jpeg2000 else read_jpeg(codestream, _JPEG[syntax])
+    if header.coding in SOF_LOSSLESS and max(header.components, layout.samples) > 1:
+        # GDCM lets a C++ exception out for some of these (an Adobe marker is enough), which ends the process.
+        raise UnsupportedScan("Lossless JPEG is supported in grayscale only.")
     if (header.width, header.height, header.components) != (layout.columns, layout.rows, layout.samples):
         raise MalformedScan("The compressed picture has another size than the data set says.")
     if header.bits > layout.allocated or layout.allocated not in (8, 16):

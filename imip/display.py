@@ -45,7 +45,9 @@ class LookUpTable:
 
     def apply(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Same shape; inputs outside the table take its nearest end."""
-        index = np.clip(values.astype(np.int64) - self.first, 0, len(self.entries) - 1).astype(np.intp)
+        index = values.astype(np.intp)
+        index -= self.first
+        np.clip(index, 0, len(self.entries) - 1, out=index)
         return self.entries.astype(np.float32)[index]
 
     def display(self, values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -84,6 +86,7 @@ def to_gray(rgb: NDArray[Any]) -> NDArray[Any]:
 
 
 def _to_uint8(shares: Values) -> NDArray[np.uint8]:
-    """0..1, clipped, to 0..255."""
-    scaled: Values = np.clip(shares, 0, 1) * 255
-    return np.rint(scaled).astype(np.uint8)
+    """0..1, clipped, to 0..255. Overwrites `shares`, which may have hundreds of megabytes."""
+    np.clip(shares, 0, 1, out=shares)
+    shares *= 255
+    return np.rint(shares, out=shares).astype(np.uint8)

@@ -24,6 +24,7 @@ _SHORT_VRS = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT"}
     | {b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
 )
+_VRS = _LONG_VRS | _SHORT_VRS
 
 _WANTED = frozenset(int(tag) for tag in Tag)
 PIXEL_TAGS = frozenset({int(Tag.FloatPixelData), int(Tag.DoubleFloatPixelData), int(Tag.PixelData)})
@@ -43,7 +44,7 @@ def looks_like_dicom(data: bytes) -> bool:
 
 def is_explicit(data: bytes, position: int = 0) -> bool:
     """Whether the element at `position` names its value representation."""
-    return data[position + 4 : position + 6] in _LONG_VRS | _SHORT_VRS
+    return data[position + 4 : position + 6] in _VRS
 
 
 class _Header(NamedTuple):

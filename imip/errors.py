@@ -1,6 +1,6 @@
 """Every error IMIP raises on purpose.
 
-Errors are raised where the fault is found; `service.py` alone maps them to HTTP.
+Errors are raised where the fault is found; `serving/problems.py` alone maps them to HTTP.
 
     ImipError
     ├── RequestError                the client's request, before any scan is read

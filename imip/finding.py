@@ -105,6 +105,7 @@ class LimitsMeta(_Answer):
     side_pixels: int
     pixels: int
     frames: int
+    decoded_bytes: int
     inflated_bytes: int
 
 

@@ -46,12 +46,18 @@ class Framed:
     def to_slice(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
         """Lay a map over the input, (h, w) of any size, back onto the slice, (H, W); 0 outside the head."""
         longest = max(self.head.height, self.head.width)
-        square = cv2.resize(map_, (longest, longest), interpolation=cv2.INTER_LINEAR)
-        top, left = (longest - self.head.height) // 2, (longest - self.head.width) // 2
+        rows, columns = map_.shape
+        # Only the short axis was padded: stretched and cut alone, it never costs the whole square of a thin slice.
+        if self.head.height < self.head.width:
+            top = (longest - self.head.height) // 2
+            share = cv2.resize(map_, (columns, longest), interpolation=cv2.INTER_LINEAR)[top : top + self.head.height]
+        else:
+            left = (longest - self.head.width) // 2
+            share = cv2.resize(map_, (longest, rows), interpolation=cv2.INTER_LINEAR)[:, left : left + self.head.width]
         placed = np.zeros(self.slice_shape, np.float32)
-        placed[self.head.top : self.head.bottom, self.head.left : self.head.right] = square[
-            top : top + self.head.height, left : left + self.head.width
-        ]
+        placed[self.head.top : self.head.bottom, self.head.left : self.head.right] = cv2.resize(
+            share, (self.head.width, self.head.height), interpolation=cv2.INTER_LINEAR
+        )
         return placed
 
 

@@ -28,7 +28,7 @@ def lay_over_slice(heatmap: NDArray[np.float32], framed: Framed) -> SliceHeatmap
     if highest <= 0:
         return SliceHeatmap(np.zeros_like(placed), None, None, 0.0)
     values = placed / highest
-    hot = values >= HOT
+    hot = values > HOT
     rows, columns = np.flatnonzero(hot.any(axis=1)), np.flatnonzero(hot.any(axis=0))
     peak_row, peak_column = np.unravel_index(int(values.argmax()), values.shape)
     return SliceHeatmap(

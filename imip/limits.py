@@ -13,6 +13,7 @@ class Limits:
     side: int = 8192  # pixels, width or height
     pixels: int = 32_000_000  # width x height of one frame
     frames: int = 4096
+    decoded_bytes: int = 128 * 2**20  # of one frame's samples, before they become 8-bit gray
     inflated_bytes: int = 256 * 2**20  # a deflated DICOM data set after inflation
 
     def check_body(self, size_bytes: int) -> None:
@@ -20,12 +21,15 @@ class Limits:
         if size_bytes > self.body_bytes:
             raise ScanTooLarge(f"The file has {size_bytes} bytes; the limit is {self.body_bytes}.")
 
-    def check_picture(self, width: int, height: int) -> None:
+    def check_picture(self, width: int, height: int, pixel_bytes: int) -> None:
         """Raises ScanTooLarge."""
         if max(width, height) > self.side:
             raise ScanTooLarge(f"The picture is {width}x{height} pixels; the limit per side is {self.side}.")
         if width * height > self.pixels:
             raise ScanTooLarge(f"The picture has {width * height} pixels; the limit is {self.pixels}.")
+        size_bytes = width * height * pixel_bytes
+        if size_bytes > self.decoded_bytes:
+            raise ScanTooLarge(f"The picture has {size_bytes} bytes when decoded; the limit is {self.decoded_bytes}.")
 
     def check_frames(self, frames: int) -> None:
         """Raises ScanTooLarge."""

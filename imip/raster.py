@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.codestream import SOF_HUFFMAN, read_jpeg, read_png
+from imip.codestream import SOF_HUFFMAN, Codestream, read_jpeg, read_png
 from imip.display import stretch
 from imip.errors import MalformedScan, UnsupportedScan
 from imip.limits import Limits
 
-_GRAY, _PALETTE = 0, 3  # PNG colour types
+_GRAY, _COLOR, _PALETTE = 0, 2, 3  # PNG colour types
+
+cv2.setLogLevel(0)  # silent: what OpenCV has to say of a file is ours to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def decode_png(data: bytes, limits: Limits) -> Raster:
     Raises MalformedScan, ScanTooLarge.
     """
     header, small, essential = read_png(data)
-    limits.check_picture(header.width, header.height)
+    limits.check_picture(header.width, header.height, _decoded_samples(header, small) * -(-header.bits // 8))
     picture = _decode(essential, cv2.IMREAD_UNCHANGED)
     if picture.shape[:2] != (header.height, header.width):
         raise MalformedScan("The PNG holds another size than its header says.")
@@ -52,13 +54,20 @@ def decode_png(data: bytes, limits: Limits) -> Raster:
     return Raster(gray, header.bits, header.components)
 
 
+def _decoded_samples(header: Codestream, small: dict[bytes, bytes]) -> int:
+    """Samples per pixel as OpenCV gives them: gray, or color with or without opacity."""
+    if header.coding == _GRAY:
+        return 1
+    return 3 if header.coding in (_COLOR, _PALETTE) and b"tRNS" not in small else 4
+
+
 def decode_jpeg(data: bytes, limits: Limits) -> Raster:
     """A baseline, extended or progressive 8-bit JPEG, turned upright as its EXIF orientation says.
 
     Raises MalformedScan, ScanTooLarge, UnsupportedScan.
     """
     header = read_jpeg(data, SOF_HUFFMAN)
-    limits.check_picture(header.width, header.height)
+    limits.check_picture(header.width, header.height, header.components)
     if header.bits != 8:
         raise UnsupportedScan("JPEG with more than 8 bits per sample is not supported.")
     if header.components not in (1, 3, 4):

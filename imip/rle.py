@@ -1,19 +1,26 @@
 """RLE Lossless (PS3.5 Annex G), bounded.
 
 pydicom's decoder expands a segment to its end before it looks at the size, which lets 32 MiB of runs become
-2 GiB for each of up to twelve segments; this one stops at the size of the plane.
+2 GiB for each of up to twelve segments; this one stops at the size of the plane, and counts its steps.
 """
 
+import re
 import struct
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.errors import MalformedScan
+from imip.errors import MalformedScan, ScanTooLarge
+
+MAX_RUNS = 6_000_000  # of one frame: about a second; two for three bytes, the most, make 2048x2048 of 16 bits
+_NO_OPERATIONS = re.compile(b"\x80+")
 
 
 def decode_rle(frame: bytes, rows: int, columns: int, samples: int, bytes_per_sample: int) -> NDArray[np.uint8]:
-    """(samples, rows, columns, bytes_per_sample), most significant byte first. Raises MalformedScan."""
+    """(samples, rows, columns, bytes_per_sample), most significant byte first.
+
+    Raises MalformedScan, ScanTooLarge.
+    """
     if len(frame) < 64:
         raise MalformedScan("The RLE header is truncated.")
     count, *offsets = struct.unpack("<16I", frame[:64])
@@ -24,18 +31,23 @@ def decode_rle(frame: bytes, rows: int, columns: int, samples: int, bytes_per_sa
     ends = [*starts[1:], len(frame)]
     size = rows * columns
     decoded = np.empty((planes, size), np.uint8)
+    runs = MAX_RUNS
     for plane, start, end in zip(decoded, starts, ends, strict=True):
-        plane[:] = np.frombuffer(_segment(frame[start:end], size), np.uint8)
+        segment, runs = _segment(frame[start:end], size, runs)
+        plane[:] = np.frombuffer(segment, np.uint8)
     return decoded.reshape(samples, bytes_per_sample, rows, columns).transpose(0, 2, 3, 1)
 
 
-def _segment(source: bytes, size: int) -> bytes:
-    """The first `size` bytes of a PackBits segment (PS3.5 G.3.2)."""
+def _segment(source: bytes, size: int, runs: int) -> tuple[bytes, int]:
+    """The first `size` bytes of a PackBits segment (PS3.5 G.3.2), and what remains of the `runs` allowed."""
     plane = bytearray()
     position = 0
     while len(plane) < size:
         if position >= len(source):
             raise MalformedScan("An RLE segment is truncated.")
+        if not runs:
+            raise ScanTooLarge(f"The RLE frame has more than {MAX_RUNS} runs.")
+        runs -= 1
         code = source[position]
         if code < 128:
             plane += source[position + 1 : position + 2 + code]
@@ -43,6 +55,6 @@ def _segment(source: bytes, size: int) -> bytes:
         elif code > 128:
             plane += source[position + 1 : position + 2] * (257 - code)
             position += 2
-        else:
-            position += 1
-    return bytes(plane[:size])
+        elif no_operations := _NO_OPERATIONS.match(source, position):
+            position = no_operations.end()
+    return bytes(plane[:size]), runs

@@ -28,12 +28,13 @@ class Settings(BaseSettings):
     max_side: int = Field(default=Limits().side, gt=0, description="largest width or height, in pixels")
     max_pixels: int = Field(default=Limits().pixels, gt=0, description="largest width times height")
     max_frames: int = Field(default=Limits().frames, gt=0, description="most frames of a multi-frame scan")
+    max_decoded_bytes: int = Field(
+        default=Limits().decoded_bytes, gt=0, description="largest frame, decoded to its samples"
+    )
     max_inflated_bytes: int = Field(
         default=Limits().inflated_bytes, gt=0, description="largest deflated DICOM, inflated"
     )
-    max_in_flight: int = Field(
-        default=16, gt=0, description="requests one worker holds at once; more are shed with 503"
-    )
+    max_in_flight: int = Field(default=8, gt=0, description="requests one worker holds at once; more are shed with 503")
     upload_seconds: float = Field(default=30.0, gt=0, description="time a client has to send its request")
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="auto: text on a terminal, else JSON lines"
@@ -46,5 +47,6 @@ class Settings(BaseSettings):
             side=self.max_side,
             pixels=self.max_pixels,
             frames=self.max_frames,
+            decoded_bytes=self.max_decoded_bytes,
             inflated_bytes=self.max_inflated_bytes,
         )

@@ -117,6 +117,7 @@ def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.Monk
         "MAX_SIDE": ("100", 100),
         "MAX_PIXELS": ("5000", 5000),
         "MAX_FRAMES": ("7", 7),
+        "MAX_DECODED_BYTES": ("8000", 8000),
         "MAX_INFLATED_BYTES": ("9000", 9000),
         "MAX_IN_FLIGHT": ("4", 4),
         "UPLOAD_SECONDS": ("2.5", 2.5),
@@ -128,7 +129,9 @@ def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.Monk
     settings = Settings()
     for name, (_, value) in values.items():
         assert getattr(settings, name.lower()) == value
-    assert settings.limits == Limits(body_bytes=1000, side=100, pixels=5000, frames=7, inflated_bytes=9000)
+    assert settings.limits == Limits(
+        body_bytes=1000, side=100, pixels=5000, frames=7, decoded_bytes=8000, inflated_bytes=9000
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Finding the head, cutting to it, and laying maps back onto the slice."""
 
+import tracemalloc
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.framing import Box, find_head, frame
+from imip.framing import Box, Framed, find_head, frame
 
 SIDE = 128
 
@@ -100,3 +103,24 @@ def test_nothing_is_laid_outside_the_head(shape: tuple[int, int], head: Box) -> 
     inside = placed[framed.head.top : framed.head.bottom, framed.head.left : framed.head.right]
     assert inside == pytest.approx(1)
     assert placed.sum() == pytest.approx(inside.size)
+
+
+@pytest.mark.parametrize(("shape", "head"), [*HEADS, ((300, 7), Box(0, 0, 300, 7)), ((9, 200), Box(1, 20, 8, 190))])
+def test_a_map_lies_as_if_the_whole_padded_square_had_been_resized(shape: tuple[int, int], head: Box) -> None:
+    map_ = np.random.default_rng(1).random((16, 12), np.float32)
+    longest = max(head.height, head.width)
+    square = cv2.resize(map_, (longest, longest), interpolation=cv2.INTER_LINEAR)
+    top, left = (longest - head.height) // 2, (longest - head.width) // 2
+    placed = Framed(np.zeros((SIDE, SIDE), np.uint8), head, shape).to_slice(map_)
+    inside = placed[head.top : head.bottom, head.left : head.right]
+    assert np.abs(inside - square[top : top + head.height, left : left + head.width]).max() < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(8192, 1), (1, 8192)])
+def test_a_thin_slice_costs_its_own_size_only(shape: tuple[int, int]) -> None:
+    framed = frame(np.full(shape, 200, np.uint8), SIDE)
+    tracemalloc.start()
+    framed.to_slice(np.ones((16, 16), np.float32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000

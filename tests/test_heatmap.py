@@ -32,7 +32,7 @@ def test_a_spot_peaks_where_it_is_and_is_scaled_to_one() -> None:
 def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
     heatmap = lay_over_slice(spot(4, 12) + spot(11, 3), whole(120, 200))
     box = heatmap.hot_box
-    hot = heatmap.values >= HOT
+    hot = heatmap.values > HOT
     assert box is not None and hot.any()
     outside = hot.copy()
     outside[box.top : box.bottom, box.left : box.right] = False
@@ -40,6 +40,14 @@ def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
     for edge in (hot[box.top], hot[box.bottom - 1], hot[:, box.left], hot[:, box.right - 1]):
         assert edge.any()
     assert heatmap.area_ratio == pytest.approx(hot.mean()) and 0 < heatmap.area_ratio < 1
+
+
+def test_what_is_exactly_half_as_hot_as_the_peak_is_not_highlighted() -> None:
+    halves = np.full((16, 16), 0.5, np.float32)
+    halves[2, 3] = 1
+    heatmap = lay_over_slice(halves, whole(16, 16))
+    assert heatmap.hot_box == Box(2, 3, 3, 4)
+    assert heatmap.area_ratio == 1 / 256
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (50, 70)])
