@@ -21,15 +21,15 @@ from imip.heatmap import encode_png
 from imip.model import load
 from imip.modules import MODULES, AnalysisModule
 from imip.settings import Settings
-from serving import logs, process, store
-from serving.upload import ScanUpload
+from serving import accept, logs, process, store
+from serving.upload import scan_upload
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 usage_stats.do_not_track.cache_clear()  # the command line may have asked before this module was imported
 
 settings = Settings()
 tags = store.pinned(settings)
-ScanUpload.configure(settings)
+ScanUpload = scan_upload(settings)
 
 T = TypeVar("T")
 
@@ -85,7 +85,8 @@ class Imip:
         heatmap = explain(analysis)
         picture = overlay_png(analysis, heatmap)
         self._answers.count(analysis, chosen)
-        if "application/json" not in ctx.request.headers.get("accept", ""):
+        asked = ",".join(ctx.request.headers.getlist("accept"))
+        if accept.chosen(asked, ("image/png", "application/json")) == "image/png":
             return picture
         plain = self._answers.finding(analysis, chosen, ctx.request.state.request_id)
         body = self._answers.explained(plain, heatmap, picture).model_dump_json()

@@ -19,7 +19,6 @@ request_duration = Histogram(
     buckets=LATENCY_BUCKETS,
 )
 requests_in_flight = Gauge("imip_requests_in_flight", "Requests being answered now", multiprocess_mode="livesum")
-requests_shed = Counter("imip_requests_shed", "Requests turned away because a worker was full")
 stage_duration = Histogram(
     "imip_stage_duration_seconds", "Time spent in one stage of an analysis", ["module", "stage"], buckets=STAGE_BUCKETS
 )
@@ -29,7 +28,7 @@ confidence = Histogram(
     "imip_confidence_ratio", "Calibrated probability of the label given", ["module"], buckets=RATIO_BUCKETS
 )
 warnings = Counter("imip_warnings", "Warnings given with findings", ["module", "warning"])
-rejections = Counter("imip_rejections", "Uploads refused", ["reason"])
+rejections = Counter("imip_rejections", "Requests refused, a full worker's among them", ["reason"])
 upload_size = Histogram("imip_upload_size_bytes", "Size of the scans analysed", ["format"], buckets=BYTE_BUCKETS)
 model_info = Gauge(
     "imip_model_info", "1 for each model version served", ["module", "version"], multiprocess_mode="mostrecent"

@@ -94,6 +94,7 @@ def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
             side_pixels=limits.side,
             pixels=limits.pixels,
             frames=limits.frames,
+            decoded_bytes=limits.decoded_bytes,
             inflated_bytes=limits.inflated_bytes,
         ),
         burned_in_annotation=settings.burned_in,

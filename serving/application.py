@@ -6,16 +6,16 @@ from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml import Service
 from bentoml._internal import server
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from imip.errors import ImipError
 from imip.settings import Settings
 from monitoring import metrics
-from serving import problems
-from serving.edge import Edge
+from serving import openapi, problems
+from serving.edge import CLIENT_CLOSED, Edge
 
 STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's scripts and styles
 # BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
@@ -30,12 +30,17 @@ class AppFactory(ServiceAppFactory):
         page.headers["Content-Security-Policy"] = SAME_ORIGIN
         return page
 
+    async def openapi_spec_view(self, req: Request) -> Response:
+        return JSONResponse(openapi.document(self.service.openapi_spec.asdict()))
+
     async def api_endpoint(self, name: str, request: Request) -> Response:
         try:
             return await super().api_endpoint(name, request)
         except ImipError as error:
             metrics.rejections.labels(problems.slug(error)).inc()
             return problems.respond(problems.from_error(error, request.state.request_id))
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_CLOSED)
 
 
 def build(service: "Service[object]", settings: Settings, is_main: bool) -> ASGIApp:

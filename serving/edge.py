@@ -20,7 +20,7 @@ from monitoring import metrics
 from serving import problems
 
 UNKNOWN_ROUTE = "unknown"
-CLIENT_CLOSED = 499  # nginx's status for a client that hung up; it is logged, never sent
+CLIENT_CLOSED = 499  # nginx's status for a client that hung up; it is logged, and nobody is there to get it
 
 log = logging.getLogger("imip.request")
 
@@ -58,7 +58,6 @@ class Edge:
             )
         heavy = exchange.route in self._heavy
         if heavy and self._held >= self._most:
-            metrics.requests_shed.inc()
             return await exchange.refuse(Overloaded("All places are taken; try again shortly."))
         self._held += heavy
         try:
@@ -87,10 +86,13 @@ class _Exchange:
         """Pass an answer on; one that failed in another shape than ours is replaced."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            failed = message["status"] >= HTTPStatus.BAD_REQUEST
+            status = message["status"]
+            failed = status >= HTTPStatus.BAD_REQUEST and status != CLIENT_CLOSED
             if failed and not headers.get("content-type", "").startswith(problems.MEDIA_TYPE):
                 self._replacing = True
-                return await self._send_problem(problems.from_status(message["status"], self.request_id))
+                if status == HTTPStatus.GATEWAY_TIMEOUT:  # BentoML's, where the worker's thread did not get to it
+                    return await self.refuse(Overloaded("The request waited too long; try again shortly."))
+                return await self._send_problem(problems.from_status(status, self.request_id))
             await self._begin(message)
         elif not self._replacing:
             await self._send(message)
@@ -99,6 +101,7 @@ class _Exchange:
         await self._send_problem(problems.from_status(status, self.request_id), headers)
 
     async def refuse(self, error: ImipError) -> None:
+        metrics.rejections.labels(problems.slug(error)).inc()
         await self._send_problem(problems.from_error(error, self.request_id))
 
     def record(self) -> None:

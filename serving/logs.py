@@ -8,6 +8,7 @@ import logging
 import logging.config
 import sys
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
 
@@ -25,7 +26,10 @@ class _WithoutMessages:
 
 
 class JsonLines(_WithoutMessages, JsonFormatter):
-    """One JSON object a line."""
+    """One JSON object a line, with the time in UTC."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 class Readable(_WithoutMessages, logging.Formatter):

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import bentoml
+import yaml
 from bentoml.exceptions import NotFound
 
 from imip.card import Card
@@ -14,7 +15,8 @@ from imip.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "models"
-IN_BENTO = (ROOT.parent / "bento.yaml").exists()  # a Bento brings its pinned models in a store of its own
+BENTO = ROOT.parent / "bento.yaml"  # a Bento brings the models it was built with, and names them here
+IN_BENTO = BENTO.exists()
 
 
 def pinned(settings: Settings) -> dict[str, str]:
@@ -32,23 +34,26 @@ def pinned(settings: Settings) -> dict[str, str]:
 
 
 def tag(module: str, version: str | None) -> str:
-    """Return the store's tag of a module's version, by default the shipped one.
+    """Return the store's tag of a module's version, by default the shipped one, or that which the Bento was built with.
 
     Raises ArtifactError if no version is named and none is shipped.
     """
-    return f"{module}:{version or _shipped_card(module).version}"
+    if version:
+        return f"{module}:{version}"
+    return _packed_tag(module) if IN_BENTO else f"{module}:{_shipped_card(module).version}"
 
 
 def ensure(module: str, version: str | None) -> None:
-    """Make sure that a version is in the store; the shipped artifact is imported if it is asked for and new.
+    """Make sure that a version is in the store; the shipped artifact is imported if it, or its card alone, is new.
 
     Raises ArtifactError, listing the versions there are, if it is in neither place.
     """
-    wanted = tag(module, version)
-    if _holds(wanted):
+    wanted, shipped = tag(module, version), SHIPPED / module
+    if (shipped / GRAPH).exists() and wanted == tag(module, None):
+        if not (_holds(wanted) and _same_card(shipped, folder(wanted))):
+            add(shipped)
         return
-    if (SHIPPED / module / GRAPH).exists() and wanted == tag(module, None):
-        add(SHIPPED / module)
+    if _holds(wanted):
         return
     known = sorted(str(model.tag.version) for model in bentoml.models.list() if model.tag.name == module)
     raise ArtifactError(f"there is no version {wanted}; the model store has: {', '.join(known) or 'none'}")
@@ -82,6 +87,20 @@ def _holds(name: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _same_card(one: Path, other: Path) -> bool:
+    """The version is the graph's; thresholds and texts may change under it."""
+    return (other / CARD).exists() and (one / CARD).read_bytes() == (other / CARD).read_bytes()
+
+
+def _packed_tag(module: str) -> str:
+    services = yaml.safe_load(BENTO.read_text(encoding="utf-8"))["services"]
+    tags = (str(model["tag"]) for service in services for model in service["models"])
+    try:
+        return next(tag for tag in tags if tag.startswith(f"{module}:"))
+    except StopIteration:
+        raise ArtifactError(f"this Bento was built without a model of {module}") from None
 
 
 def _shipped_card(module: str) -> Card:

@@ -8,13 +8,13 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncGenerator
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from bentoml import IODescriptor
 from pydantic import Field, WithJsonSchema
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from imip.errors import MalformedRequest, ScanTooLarge, UploadTimeout
 from imip.settings import Settings
@@ -26,59 +26,53 @@ FIELD_BYTES = 1024  # at most, each
 FileBytes = Annotated[bytes, WithJsonSchema({"type": "file", "format": "binary"})]
 
 
-class ScanUpload(IODescriptor):
-    """A scan, the module to ask, and for multi-frame scans the frame."""
+def scan_upload(settings: Settings) -> type[IODescriptor]:
+    """Return the descriptor of the form, with the limits and defaults of these settings."""
 
-    body_limit: ClassVar[int] = 32 * 2**20
-    seconds: ClassVar[float] = 30.0
-    default_module: ClassVar[str] = "brain-tumor"
+    class ScanUpload(IODescriptor):
+        """A scan, the module to ask, and for multi-frame scans the frame."""
 
-    file: FileBytes = Field(description="PNG, JPEG or DICOM; told by its bytes, not by its name or content type")
-    module: str = Field(default="brain-tumor", description="analysis module, one of `GET /meta`")
-    frame: int | None = Field(default=None, description="frame of a multi-frame scan, from 0; default the middle one")
-
-    @classmethod
-    def configure(cls, settings: Settings) -> None:
-        """Take limits and defaults from the settings; once, before the first request."""
-        cls.body_limit, cls.seconds = settings.max_body_bytes, settings.upload_seconds
-        cls.default_module = settings.modules[0]
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: object) -> "ScanUpload":
-        """Read the form.
-
-        Raises MalformedRequest, ScanTooLarge if the body passes the limit, UploadTimeout if it comes too slowly.
-        """
-        form = await cls._form(request)
-        return cls.model_construct(
-            file=await _file(form),
-            module=_text(form, "module") or cls.default_module,
-            frame=_frame(_text(form, "frame")),
+        file: FileBytes = Field(description="PNG, JPEG or DICOM; told by its bytes, not by its name or content type")
+        module: str = Field(default=settings.modules[0], description="analysis module, one of `GET /meta`")
+        frame: int | None = Field(
+            default=None, description="frame of a multi-frame scan, from 0; default the middle one"
         )
 
-    @classmethod
-    async def _form(cls, request: Request) -> FormData:
-        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise MalformedRequest("The request must be multipart/form-data with the scan in the field 'file'.")
-        try:
-            async with asyncio.timeout(cls.seconds):
-                return await _InMemoryParser(
-                    request.headers,
-                    _bounded(request, cls.body_limit),
-                    max_files=1,
-                    max_fields=FIELDS,
-                    max_part_size=FIELD_BYTES,
-                ).parse()
-        except TimeoutError:
-            raise UploadTimeout(f"The request did not arrive within {cls.seconds:g} seconds.") from None
-        except (MultiPartException, UnicodeError):  # the latter from charsets like "undefined"
-            raise MalformedRequest("The multipart form is damaged, or has too many or too long fields.") from None
-        except ClientDisconnect:
-            raise MalformedRequest("The client hung up before its request was complete.") from None
+        @classmethod
+        async def from_http_request(cls, request: Request, serde: object) -> "ScanUpload":
+            """Read the form.
+
+            Raises MalformedRequest, ScanTooLarge if the body passes the limit, UploadTimeout if it comes too slowly,
+            ClientDisconnect if the client hangs up.
+            """
+            form = await _form(request, settings)
+            return cls.model_construct(
+                file=await _file(form),
+                module=_text(form, "module") or settings.modules[0],
+                frame=_frame(_text(form, "frame")),
+            )
+
+    # For the OpenAPI page. BentoML derives it from its own file types, which it writes to disk, as the class is made.
+    ScanUpload.multipart_fields = ["file"]
+    return ScanUpload
 
 
-# For the OpenAPI page. BentoML derives it from its own file types, which it writes to disk, as each class is made.
-ScanUpload.multipart_fields = ["file"]
+async def _form(request: Request, settings: Settings) -> FormData:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise MalformedRequest("The request must be multipart/form-data with the scan in the field 'file'.")
+    try:
+        async with asyncio.timeout(settings.upload_seconds):
+            return await _InMemoryParser(
+                request.headers,
+                _bounded(request, settings.max_body_bytes),
+                max_files=1,
+                max_fields=FIELDS,
+                max_part_size=FIELD_BYTES,
+            ).parse()
+    except TimeoutError:
+        raise UploadTimeout(f"The request did not arrive within {settings.upload_seconds:g} seconds.") from None
+    except (MultiPartException, UnicodeError):  # the latter from charsets like "undefined"
+        raise MalformedRequest("The multipart form is damaged, or has too many or too long fields.") from None
 
 
 class _InMemoryParser(MultiPartParser):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from PIL import Image
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from imip import __version__
 from imip.ethics import DISCLAIMER
 from imip.overlay import CAPTION_HEIGHT
 from scan_files import DICOM_MR, data_set, dicom_bytes, mr_bytes, picture_bytes, ramp, wheel_file
-from server import Server, problem
+from server import REPOSITORY, Server, problem
 
 FINDING = {
     "request_id": str,
@@ -106,6 +108,16 @@ def test_a_heatmap_is_by_default_a_picture_of_the_slice_with_words_below(server:
         assert caption.max() > 200 > 50 > np.median(caption)  # white letters on black
 
 
+def test_the_client_that_likes_a_picture_better_than_json_gets_the_picture(server: Server, png: bytes) -> None:
+    for accept, kind in (
+        ("image/png, application/json;q=0.1", "image/png"),
+        ("application/json;q=0, image/png", "image/png"),
+        ("APPLICATION/JSON", "application/json"),
+    ):
+        answer = server.http.post("/heatmap", files={"file": png}, headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+
+
 def test_a_heatmap_as_json_is_a_finding_with_pictures_and_places(server: Server, head: bytes) -> None:
     explained = explain(server, head)
     assert set(explained) == {*FINDING, "heatmap"}
@@ -167,8 +179,27 @@ def test_the_openapi_page_shows_both_inferences_with_a_file_field(server: Server
         assert "file" not in content["encoding"]  # it is sent as it is, not as JSON
         assert {"module", "frame"} <= set(schema["properties"])
         assert paths[route]["post"]["description"]
-    picture = paths["/heatmap"]["post"]["responses"]["200"]["content"]
-    assert "image/png" in picture
+    assert set(paths["/heatmap"]["post"]["responses"]["200"]["content"]) == {"image/png", "application/json"}
+
+
+def test_the_openapi_page_speaks_of_this_server_and_of_no_other(server: Server) -> None:
+    document = server.http.get("/docs.json").json()
+    assert (document["info"]["title"], document["info"]["version"]) == ("IMIP", __version__)
+    assert DISCLAIMER in document["info"]["description"]
+    text = str(document)
+    assert "://" not in text
+    assert "InvalidArgument" not in text and "contact@" not in text
+    schemas = document["components"]["schemas"]
+    named = set(re.findall(r"#/components/schemas/(\w+)", text))
+    assert {"Finding", "ExplainedFinding", "Meta", "Problem"} <= named <= set(schemas)
+    assert "200" in document["paths"]["/meta"]["get"]["responses"]
+    for route in ("/predict", "/heatmap"):
+        responses = document["paths"][route]["post"]["responses"]
+        assert set(responses) == {"200", "400", "408", "413", "415", "422", "503"}
+        for status in set(responses) - {"200"}:
+            content = responses[status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    assert list(schemas["Problem"]["properties"]) == ["type", "title", "status", "detail", "request_id"]
 
 
 def test_the_openapi_page_keeps_the_readers_browser_at_home(server: Server) -> None:
@@ -245,6 +276,31 @@ def test_writing_that_may_be_in_the_picture_is_warned_of_or_refused_as_set(
     body = problem(small_server.http.post("/predict", files={"file": annotated}), 422)
     assert body["type"] == "urn:imip:problem:burned-in-annotation"
     assert small_server.http.get("/meta").json()["burned_in_annotation"] == "refuse"
+
+
+def not_slices() -> dict[str, np.ndarray[Any, np.dtype[np.uint8]]]:
+    """Noise, nothing, and something like a photo: a horizon, clouds and a sun in colour."""
+    rows, columns = np.mgrid[:240, :320]
+    sky = np.dstack([120 + rows // 4, 160 + rows // 4, 240 - rows // 8])
+    ground = np.dstack([60 + 40 * np.sin(columns / 9), 120 + 30 * np.sin(rows / 3), 40 + 0 * rows])
+    photo = np.where((rows < 140)[..., None], sky, ground)
+    photo[(rows - 50) ** 2 + (columns - 250) ** 2 < 900] = (255, 240, 180)
+    return {
+        "noise": np.random.default_rng(3).integers(0, 256, (200, 200), np.uint8),
+        "blank": np.zeros((200, 200), np.uint8),
+        "photo": photo.astype(np.uint8),
+    }
+
+
+@pytest.mark.parametrize("name", ["noise", "blank", "photo"])
+def test_a_picture_of_no_brain_gets_a_warning(server: Server, name: str) -> None:
+    finding = predict(server, picture_bytes(Image.fromarray(not_slices()[name]), "PNG"))
+    assert "out_of_distribution" in finding["warnings"]
+
+
+def test_a_brain_gets_none(server: Server) -> None:
+    finding = predict(server, (REPOSITORY / "samples" / "brain-axial.png").read_bytes())
+    assert finding["warnings"] == []
 
 
 def test_the_smallest_and_oddest_pictures_are_answered(server: Server) -> None:

@@ -68,6 +68,12 @@ def normal(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
+@pytest.mark.parametrize("lock", [ALL, SERVING])
+def test_there_is_one_opencv(lock: str) -> None:
+    """Its distributions all install `cv2`, the last one over the others."""
+    assert len([name for name in pins(lock) if name.startswith("opencv")]) == 1
+
+
 def test_serving_needs_no_tensorflow() -> None:
     heavy = ("tensorflow", "keras", "torch", "alibi-detect", "pytest", "mypy")
     assert not [name for name in pins(SERVING) if name.startswith(heavy)]

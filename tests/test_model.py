@@ -89,6 +89,11 @@ def test_the_shipped_artifact_is_whole_and_its_card_says_what_for(model: Model) 
         assert len(text) > 5
 
 
+def test_the_shipped_artifact_is_small_and_its_reference_large_enough(model: Model) -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 5 * 2**20
+    assert len(model.reference) >= 500
+
+
 def test_the_card_survives_writing_and_reading(model: Model, tmp_path: Path) -> None:
     model.card.write(tmp_path / CARD)
     assert Card.read(tmp_path / CARD) == model.card

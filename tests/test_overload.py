@@ -23,7 +23,7 @@ def idle(server: Server) -> bool:
 
 def test_a_full_worker_turns_uploads_away_and_stays_alive_and_ready(small_server: Server, png: bytes) -> None:
     wait_for(lambda: idle(small_server))
-    shed = small_server.value("imip_requests_shed_total")
+    shed = small_server.value("imip_rejections_total", reason="overloaded")
     with contextlib.ExitStack() as uploads:
         for _ in range(HELD):
             uploads.enter_context(half_sent(small_server, png))
@@ -36,7 +36,7 @@ def test_a_full_worker_turns_uploads_away_and_stays_alive_and_ready(small_server
         for route in ("/livez", "/readyz", "/meta", "/metrics"):
             assert small_server.http.get(route).status_code == 200
         assert time.perf_counter() - start < 2
-    assert small_server.value("imip_requests_shed_total") == shed + 2
+    assert small_server.value("imip_rejections_total", reason="overloaded") == shed + 2
     wait_for(lambda: idle(small_server))
     assert small_server.http.post("/predict", files={"file": png}).status_code == 200
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,8 +59,14 @@ def open_files_with(server: Server, text: bytes) -> list[str]:
 
 
 def written(server: Server) -> set[Path]:
-    """All files and folders where the server may write, but for the metrics of its workers."""
-    return {path for path in server.root.rglob("*") if path.suffix != ".db"}
+    """All files and folders where the server may write, but for what each worker makes at its start: metrics and a
+    folder. The second worker may start after the server is ready.
+    """
+    return {
+        path
+        for path in server.root.rglob("*")
+        if path.suffix != ".db" and not (path.name.startswith("bentoml-client-") and path.is_dir())
+    }
 
 
 # --- 1: the scan never touches the disk
@@ -203,10 +210,11 @@ def test_a_request_leaves_one_line_of_numbers_and_closed_words_in_the_log(server
     }  # fmt: skip
     assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "POST", "/predict", 200)
     assert isinstance(line["duration_ms"], float) and line["duration_ms"] > 0
+    assert datetime.fromisoformat(str(line["time"])).utcoffset() == timedelta(0)
 
 
 def test_a_path_that_does_not_exist_is_logged_without_path_and_method(server: Server) -> None:
-    answer = server.http.request("BREW", "/no-such-place")
+    answer = server.http.request("LOCK", "/no-such-place")
     wait_for(lambda: answer.headers["x-request-id"] in server.log())
     (line,) = [line for line in server.log_lines() if line.get("request_id") == answer.headers["x-request-id"]]
     assert (line["route"], line["method"], line["status"]) == ("unknown", "", 404)
@@ -291,6 +299,16 @@ def test_usage_is_not_reported_though_nobody_set_a_variable(tmp_path: Path) -> N
         "import service; print(before, u.do_not_track())"
     )
     assert in_a_process(asked_before, tmp_path) == "False True"
+
+
+def test_a_worker_runs_its_graph_once_before_it_takes_a_scan(tmp_path: Path) -> None:
+    """Nothing of it is counted, so only the graph can tell."""
+    code = (
+        "from imip.model import Model; run, runs = Model.run, []\n"
+        "Model.run = lambda self, pixels: runs.append(pixels) or run(self, pixels)\n"
+        "import service; service.Imip(); print(len(runs))"
+    )
+    assert in_a_process(code, tmp_path) == "1"
 
 
 def test_workers_have_neither_tensorflow_nor_the_drift_detector(tmp_path: Path) -> None:

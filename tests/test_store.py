@@ -4,6 +4,7 @@ The store is chosen by an environment variable that BentoML reads at import, so 
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,12 +38,12 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "bentoml"
 
 
-def run(home: Path, code: str) -> list[str]:
+def run(home: Path, code: str, folder: Path = REPOSITORY) -> list[str]:
     """The lines that code prints, after SETUP, in a process with its own store."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO"))}
     environment |= {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
     answer = subprocess.run(
-        [sys.executable, "-c", SETUP + code], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", SETUP + code], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.splitlines()
@@ -107,3 +108,49 @@ print(store.add(copy) == shipped, len(bentoml.models.list()))
     )
     assert refused.startswith("ArtifactError: model.tflite")
     assert (count, tag, again) == ("0", "True", "True 1")
+
+
+def test_a_new_card_reaches_a_store_that_was_filled_earlier(home: Path, tmp_path: Path) -> None:
+    before, after, same = run(
+        home,
+        f"""
+import shutil
+from imip.model import load
+store.SHIPPED = Path(shutil.copytree(store.SHIPPED, {str(tmp_path / "shipped")!r}))
+store.ensure("brain-tumor", None)
+print(load(store.folder(shipped)).card.decision.threshold)
+card = load(store.SHIPPED / "brain-tumor").card
+decision = card.decision.model_copy(update={{"threshold": 0.123}})
+card.model_copy(update={{"decision": decision}}).write(store.SHIPPED / "brain-tumor" / "card.yaml")
+store.pinned(Settings())
+print(load(store.folder(shipped)).card.decision.threshold)
+(store.folder(shipped) / "card.yaml").unlink()
+store.ensure("brain-tumor", version)
+print(load(store.folder(shipped)).card.decision.threshold)
+""",
+    )
+    assert before != "0.123"
+    assert (after, same) == ("0.123", "0.123")
+
+
+def test_a_bento_serves_the_version_it_was_built_with_whatever_card_is_in_it(home: Path, tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    for package in ("imip", "serving"):
+        shutil.copytree(REPOSITORY / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    card = source / "models" / "brain-tumor" / "card.yaml"
+    card.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "models" / "brain-tumor" / "card.yaml", card)
+    (tmp_path / "bento.yaml").write_text(
+        "models: []\nservices: [{name: imip, models: [{tag: 'other:1'}, {tag: 'brain-tumor:0123456789ab'}]}]\n",
+        encoding="utf-8",
+    )
+    packed, named = run(
+        home,
+        """
+print(store.pinned(Settings()))
+print(store.pinned(Settings(model_versions={"brain-tumor": "fedcba987654"})))
+""",
+        source,
+    )
+    assert packed == "{'brain-tumor': 'brain-tumor:0123456789ab'}"
+    assert named == "{'brain-tumor': 'brain-tumor:fedcba987654'}"

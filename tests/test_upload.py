@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from imip.settings import Settings
 from scan_files import data_set, dicom_bytes, mr_bytes, png_chunk, ramp, wheel_file
 from server import Server, answer_on, form, half_sent, problem, wait_for
+from serving.upload import scan_upload
 
 MiB = 2**20
 FILE = 'name="file"; filename="scan.png"'
@@ -110,6 +112,13 @@ def test_a_strange_module_is_only_unknown(server: Server, png: bytes, module: by
     problem(server.http.post("/predict", content=body, headers=headers), 422)
 
 
+def test_the_form_has_the_limits_and_the_default_of_its_settings() -> None:
+    first, other = (scan_upload(Settings(modules=(name, "more"))) for name in ("brain-tumor", "lung"))
+    for form_type, default in ((first, "brain-tumor"), (other, "lung")):
+        assert form_type.model_json_schema()["properties"]["module"]["default"] == default
+        assert form_type.multipart_fields == ["file"]
+
+
 def test_a_strange_charset_or_file_name_does_no_harm(server: Server, png: bytes) -> None:
     for charset in ("utf-7", "idna", "hex", "rot13", "no-such", "latin-1"):
         body, headers = form(('name="file"; filename="../../etc/\xff%00\u202e"', png))
@@ -162,7 +171,7 @@ def test_an_unknown_path_is_not_found(server: Server, path: str) -> None:
         ("GET", "/predict", "POST"),
         ("PUT", "/heatmap", "POST"),
         ("OPTIONS", "/predict", "POST"),
-        ("BREW", "/predict", "POST"),
+        ("LOCK", "/predict", "POST"),
     ]
     + [("POST", path, "GET, HEAD") for path in ("/meta", "/livez", "/readyz", "/metrics", "/docs.json", "/")],
 )
@@ -221,9 +230,15 @@ def test_a_client_that_takes_too_long_is_told_so(small_server: Server, png: byte
 
 
 def test_a_client_that_hangs_up_is_forgotten(small_server: Server, png: bytes) -> None:
+    def hung_up() -> float:
+        return small_server.value("imip_request_duration_seconds_count", route="/predict", status="499")
+
+    before, refused = hung_up(), small_server.value("imip_rejections_total")
     with half_sent(small_server, png):
         wait_for(lambda: small_server.value("imip_requests_in_flight") > 1)
     wait_for(lambda: small_server.value("imip_requests_in_flight") == 1)  # that of /metrics itself
+    wait_for(lambda: hung_up() == before + 1)
+    assert small_server.value("imip_rejections_total") == refused
     assert small_server.http.post("/predict", files={"file": png}).status_code == 200
 
 
