@@ -13,8 +13,9 @@ PARTS = {
     "original_new": "Original Testing, new groups only",
 }
 LEAK = """\
-The columns on the original split judge another network, trained on the data set's own Training folder: on all of its
-Testing folder, and on those of its scans that share no group with Training. What parts the two columns is the leak.
+The columns on the original split judge another network, trained on the data set's own Training folder
+(`imip train brain-tumor --original-split --epochs 10`): on all of its Testing folder, and on those of its scans that
+share no group with Training. What parts the two columns is the leak; a dash means that no healthy scan is new.
 """
 
 
