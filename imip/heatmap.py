@@ -40,5 +40,5 @@ def lay_over_slice(heatmap: NDArray[np.float32], framed: Framed) -> SliceHeatmap
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) or (H, W, 3) BGR as PNG, favouring speed over size."""
-    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    """Encode (H, W) or (H, W, 3) BGR as PNG, with OpenCV's defaults, which favour speed over size."""
+    return cv2.imencode(".png", image)[1].tobytes()
