@@ -1,8 +1,10 @@
 """A real server for the tests: started as users start it, with a home of its own, watched and stopped."""
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -75,6 +77,7 @@ class Server:
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:
+            assert self._process.poll() is None, f"the server ended before it was ready: {self.log()[-2000:]}"
             try:
                 return self.http.get("/readyz", timeout=5).status_code == 200
             except httpx.TransportError:
@@ -134,9 +137,12 @@ def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those that clients' ends are given, so that none of them takes it before the server does."""
+    while True:
+        port = random.randrange(18_000, 28_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition: Any, seconds: float = 10.0) -> None:
