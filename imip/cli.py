@@ -100,6 +100,8 @@ def evaluate(
     from training import measuring
 
     samples = _samples(data)
+    if write_card and not measuring.are_in_manifest(samples):
+        raise typer.Exit(_say("A card's figures are those of the manifest's test part; these scans are not of it."))
     measured = measuring.measure(artifact, samples)
     typer.echo(measured.text)
     if out is not None:

@@ -103,6 +103,19 @@ def test_a_folder_without_a_readable_scan_is_told_so(tmp_path):
     assert "No file could be read" in result.stderr
 
 
+def test_a_users_own_folder_does_not_overwrite_the_cards_figures(trained, tmp_path):
+    (tmp_path / "yes").mkdir()
+    cv2.imwrite(str(tmp_path / "yes" / "1.png"), head(901))
+    card = trained / "artifact" / "card.yaml"
+    before = card.read_text()
+    result = CliRunner().invoke(
+        app, ["evaluate", "brain-tumor", "--data", str(tmp_path), "--artifact", str(card.parent), "--write-card"]
+    )
+    assert result.exit_code == 1
+    assert "test part" in result.stderr
+    assert card.read_text() == before
+
+
 def test_scans_outside_the_manifest_cannot_be_trained_on_by_mistake(tmp_path):
     (tmp_path / "yes").mkdir()
     cv2.imwrite(str(tmp_path / "yes" / "1.png"), head(900))

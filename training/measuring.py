@@ -19,7 +19,7 @@ from training.groups import group
 from training.plots import write_plots
 from training.split import MANIFEST, Dataset, divide, read_manifest
 
-PAGES = Path("docs") / "models"
+PAGES = Path(__file__).parent.parent / "docs" / "models"
 COMMAND = "imip evaluate brain-tumor --data DIR --leaky DIR --films FILE --write-card"
 
 
@@ -47,13 +47,18 @@ def measure(artifact: Path, samples: Sequence[Sample]) -> Measured:
     Raises ArtifactError if the artifact is damaged.
     """
     model = load(artifact)
-    if {sample.digest for sample in samples} <= read_manifest(MANIFEST).keys():
+    if are_in_manifest(samples):
         dataset = divide(samples)
         chosen = dataset.part("test")
         groups = dataset.groups(chosen)
     else:
         chosen, groups = list(samples), group(samples)
     return Measured(artifact, model, chosen, *judge(model, chosen, groups))
+
+
+def are_in_manifest(samples: Sequence[Sample]) -> bool:
+    """Tell whether all samples are of the data set that the manifest divides."""
+    return {sample.digest for sample in samples} <= read_manifest(MANIFEST).keys()
 
 
 def judge(model: Model, samples: Sequence[Sample], groups: NDArray[np.int64]) -> tuple[Scored, Report]:
