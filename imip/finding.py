@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from imip.card import Card
 from imip.ethics import DISCLAIMER
+from imip.judgement import Decided
+from imip.scan import Format
 
 
 class _Answer(BaseModel):
@@ -30,7 +32,7 @@ class Timings(_Answer):
 class ScanFacts(_Answer):
     """What was read: format, size in pixels, which frame of how many, and allowlisted technical attributes."""
 
-    format: Literal["png", "jpeg", "dicom"]
+    format: Format
     width: int
     height: int
     frame: int = Field(description="the frame that was analysed, counted from 0")
@@ -46,7 +48,7 @@ class Finding(_Answer):
     label: str
     confidence: float = Field(ge=0, le=1, description="calibrated probability of the label")
     probabilities: dict[str, float]
-    decision: Literal["confident", "uncertain"]
+    decision: Decided
     warnings: tuple[str, ...]
     scan: ScanFacts
     model: ModelVersion

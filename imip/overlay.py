@@ -32,6 +32,7 @@ def _interpolation(scale: float) -> int:
 def _caption(width: int) -> NDArray[np.uint8]:
     strip = np.zeros((CAPTION_HEIGHT, width, 3), np.uint8)
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-    if cv2.getTextSize(CAPTION, font, size, 1)[0][0] + 8 > width:
-        size *= (width - 8) / cv2.getTextSize(CAPTION, font, size, 1)[0][0]
+    length = cv2.getTextSize(CAPTION, font, size, 1)[0][0]
+    if length + 8 > width:
+        size *= (width - 8) / length
     return np.asarray(cv2.putText(strip, CAPTION, (4, 15), font, size, (255, 255, 255), 1, cv2.LINE_AA), np.uint8)

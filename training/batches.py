@@ -18,7 +18,12 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 def framed(samples: Sequence[Sample], side: int) -> NDArray[np.float32]:
     """Return the samples as the network's input, (n, side, side, 1), 0..255."""
-    return np.stack([frame(sample.pixels, side).input for sample in samples])[..., None].astype(np.float32)
+    return as_inputs([frame(sample.pixels, side).input for sample in samples])
+
+
+def as_inputs(slices: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return framed slices, each (side, side), as one batch, (n, side, side, 1)."""
+    return np.stack(slices)[..., None].astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> Batch:
         chosen = self.order[number * self.batch : (number + 1) * self.batch]
         pairs = [self.augmenter.draw(int(i), (self.seed, self.epoch, int(i))) for i in chosen]
-        inputs = np.stack([pixels for pixels, _ in pairs])[..., None].astype(np.float32)
+        inputs = as_inputs([pixels for pixels, _ in pairs])
         targets = np.array([shows for _, shows in pairs])
         weights = self.weights[chosen] * self.class_weights[targets.astype(int)]
         return inputs, targets[:, None].astype(np.float32), weights

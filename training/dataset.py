@@ -1,4 +1,4 @@
-"""Labelled scans from folders: one folder a class, read through the serving path, cached as decoded slices."""
+"""Labelled scans from folders: one folder a class, read through the serving path and kept as decoded slices."""
 
 import hashlib
 from collections.abc import Callable, Iterable

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.batches import AugmentedBatches, Augmenter, Mix, framed
+from training.batches import AugmentedBatches, Augmenter, Mix, as_inputs, framed
 from training.dataset import Sample
 
 
@@ -79,7 +79,7 @@ def _validation(
     as_is = framed(samples, side)
     augmenter = Augmenter(samples, side, recipe.mix)
     pairs = [augmenter.draw(index, (recipe.seed, index)) for index in range(len(samples))]
-    augmented = np.stack([pixels for pixels, _ in pairs])[..., None].astype(np.float32)
+    augmented = as_inputs([pixels for pixels, _ in pairs])
     targets = [sample.is_tumor for sample in samples] + [shows for _, shows in pairs]
     return np.concatenate([as_is, augmented]), np.array(targets, np.float32)[:, None]
 
