@@ -1,0 +1,36 @@
+"""Many findings as arrays: what a reference and a window both are to the detectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """n findings of one module and one model version, in the order in which they were answered."""
+
+    embeddings: NDArray[np.float32]  # (n, d)
+    features: NDArray[np.float32]  # (n, f), columns in the order of `names`
+    names: tuple[str, ...]  # of the f image and evidence features, see imip.features
+    confidences: NDArray[np.float32]  # (n,) calibrated probability of the label given, 0..1
+    labels: NDArray[np.str_]  # (n,) the label given
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> "Findings":
+        """Return the findings of these rows, in this order."""
+        chosen = np.asarray(rows, np.intp)
+        return Findings(
+            self.embeddings[chosen],
+            self.features[chosen],
+            self.names,
+            self.confidences[chosen],
+            self.labels[chosen],
+        )
+
+    def feature(self, name: str) -> NDArray[np.float32]:
+        """Return one feature of all findings, (n,). Raises ValueError if there is none of that name."""
+        return self.features[:, self.names.index(name)]
