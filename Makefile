@@ -41,7 +41,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: environment ## resolve the locks again; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
-	$(COMPILE) pyproject.toml --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
+	$(COMPILE) pyproject.toml --extra monitor --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
 	echo uv | $(COMPILE) - --constraint requirements.lock --no-annotate --output-file requirements-uv.lock
 
 environment: # a copy of the lock in the environment tells what it was made from

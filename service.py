@@ -1,27 +1,28 @@
 """The BentoML service: routes in, calls out. What a request passes on its way stands in `serving/`."""
 
+import asyncio
 import os
-from typing import Annotated, TypeVar, cast
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Annotated, ParamSpec, TypeVar, cast
 
 import bentoml
 import numpy as np
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.models import BentoModel
 from bentoml.validators import ContentType
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from imip.analysis import Analysis, analyse, explain, overlay_png
 from imip.errors import UnknownModule
-from imip.finding import Finding, Meta
-from imip.heatmap import encode_png
+from imip.finding import Finding
+from imip.heatmap import SliceHeatmap, encode_png
 from imip.model import load
 from imip.modules import MODULES, AnalysisModule
 from imip.settings import Settings
-from serving import accept, logs, process, store
+from serving import accept, logs, pages, process, store
 from serving.upload import scan_upload
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
@@ -31,6 +32,7 @@ settings = Settings()
 tags = store.pinned(settings)
 ScanUpload = scan_upload(settings)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -44,53 +46,92 @@ class Guarded(bentoml.Service[T]):
         return application.build(self, settings, is_main)
 
 
-def meta_page(request: Request) -> Response:
-    """Answer `GET /meta`."""
-    meta: Meta = request.app.state.meta
-    return Response(meta.model_dump_json(), media_type="application/json")
+routes = pages.build()
 
 
-pages = Starlette(routes=[Route("/meta", meta_page)])
+class Watcher:
+    """Compares the newest findings with the reference, in one process, and exports what it finds."""
+
+    def __init__(self) -> None:
+        from serving import surveillance  # as above
+
+        process.forget_the_dead()
+        self._monitor = surveillance.monitor(settings, tags)
+        self._monitor.start()
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        self._monitor.stop()
+
+
+drift_monitor = bentoml.service(
+    Watcher,
+    name="imip_drift_monitor",
+    service_class=Guarded,
+    workers=1,
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+    envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # TensorFlow's greetings are no JSON lines
+)
 
 
 class Imip:
     """Analyses of medical images, for research and teaching only, never for diagnosis."""
 
+    if settings.drift_monitor:
+        monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
+
     def __init__(self) -> None:
-        from serving import answers  # as above
+        from serving import answers, desk, logbook  # as above
 
         process.harden()
         process.forget_the_dead()
         self._answers = answers
+        self._thread = ThreadPoolExecutor(1, "analysis")  # a model runs on one thread at a time
         self._modules = {name: MODULES[name](load(store.folder(tag))) for name, tag in tags.items()}
         self._warm_up()
+        self._logbook = logbook.Logbook(settings)
         answers.announce(self._modules)
-        pages.state.meta = answers.meta(self._modules, settings)
+        routes.state.desk = desk.Desk(self._logbook.engine, answers.meta(self._modules, settings))
+
+    def __is_ready__(self) -> bool:
+        return self._logbook.available
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        self._logbook.close()
 
     @bentoml.api(input_spec=ScanUpload)
-    def predict(self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None) -> Finding:
+    async def predict(self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None) -> Finding:
         """Say what the scan shows and how sure that is. Never for diagnosis."""
         chosen = self._module(module)
-        analysis = self._analyse(chosen, file, frame)
-        self._answers.count(analysis, chosen)
-        return self._answers.finding(analysis, chosen, ctx.request.state.request_id)
+        self._logbook.check()
+        analysis = await self._on_thread(self._analyse, chosen, file, frame)
+        return await self._enter(analysis, chosen, ctx.request.state.request_id)
 
     @bentoml.api(input_spec=ScanUpload)
-    def heatmap(
+    async def heatmap(
         self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None
     ) -> Annotated[bytes, ContentType("image/png")]:
         """Show where the evidence for the label lies: a picture, or JSON if `Accept` asks for it."""
         chosen = self._module(module)
-        analysis = self._analyse(chosen, file, frame)
-        heatmap = explain(analysis)
-        picture = overlay_png(analysis, heatmap)
-        self._answers.count(analysis, chosen)
+        self._logbook.check()
+        analysis, heatmap, picture = await self._on_thread(self._explain, chosen, file, frame)
+        plain = await self._enter(analysis, chosen, ctx.request.state.request_id)
         asked = ",".join(ctx.request.headers.getlist("accept"))
         if accept.chosen(asked, ("image/png", "application/json")) == "image/png":
             return picture
-        plain = self._answers.finding(analysis, chosen, ctx.request.state.request_id)
         body = self._answers.explained(plain, heatmap, picture).model_dump_json()
         return cast(bytes, Response(body, media_type="application/json"))  # BentoML passes responses through
+
+    async def _on_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
+
+    async def _enter(self, analysis: Analysis, module: AnalysisModule, request_id: str) -> Finding:
+        """Log a finding; only what is in the log is counted and answered."""
+        await self._logbook.enter(analysis, module, request_id)
+        self._answers.count(analysis, module)
+        return self._answers.finding(analysis, module, request_id)
 
     def _module(self, name: str) -> AnalysisModule:
         try:
@@ -101,12 +142,16 @@ class Imip:
     def _analyse(self, module: AnalysisModule, data: bytes, frame: int | None) -> Analysis:
         return analyse(data, module, frame=frame, limits=settings.limits, burned_in=settings.burned_in)
 
+    def _explain(self, module: AnalysisModule, data: bytes, frame: int | None) -> tuple[Analysis, SliceHeatmap, bytes]:
+        analysis = self._analyse(module, data, frame)
+        heatmap = explain(analysis)
+        return analysis, heatmap, overlay_png(analysis, heatmap)
+
     def _warm_up(self) -> None:
         """Send one blank slice through every module, so that the first client waits for nothing."""
         blank = encode_png(np.zeros((64, 64), np.uint8))
         for module in self._modules.values():
-            analysis = self._analyse(module, blank, None)
-            overlay_png(analysis, explain(analysis))
+            self._explain(module, blank, None)
 
 
 service = bentoml.service(
@@ -116,9 +161,10 @@ service = bentoml.service(
     workers=settings.workers,
     threads=1,
     traffic={"timeout": 60},
+    runner_probe={"enabled": False},  # scans are analysed, whether or not their drift is watched
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},  # spans would carry paths, queries and client addresses
     envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}],  # BLAS threads spin for a while after each request
 )
-service.mount_asgi_app(pages, path="/")
+service.mount_asgi_app(routes, path="/")
 service.models.extend(BentoModel(tag) for tag in tags.values())

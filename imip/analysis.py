@@ -1,11 +1,12 @@
-"""The path of one scan: bytes, slice, framed input, graph, judgement, heatmap; each stage timed."""
+"""The path of one scan: bytes, slice, framed input, graph, judgement, features, heatmap; each stage timed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from imip.features import evidence_features, image_features
 from imip.framing import Framed
 from imip.heatmap import SliceHeatmap, encode_png, lay_over_slice
 from imip.judgement import Judgement
@@ -15,14 +16,14 @@ from imip.modules import AnalysisModule
 from imip.overlay import draw_overlay
 from imip.scan import Scan, read_scan
 
-Stage = Literal["decode", "preprocess", "infer", "explain", "overlay"]
+Stage = Literal["decode", "preprocess", "infer", "measure", "explain", "overlay"]
 
 
 class Stopwatch:
     """Wall-clock seconds by stage."""
 
     def __init__(self) -> None:
-        self.seconds: dict[Stage, float] = {}
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -39,6 +40,7 @@ class Analysis:
     framed: Framed
     output: Output
     judgement: Judgement
+    features: Mapping[str, float]  # imip.features.FEATURES
     watch: Stopwatch = field(repr=False)
 
     @property
@@ -63,7 +65,10 @@ def analyse(
     with watch.stage("infer"):
         output = module.model.run(framed.input)
         judgement = module.judge(output)
-    return Analysis(scan, framed, output, judgement, watch)
+    with watch.stage("measure"):
+        evidence = evidence_features(output.heatmaps[:, :, judgement.heatmap], judgement.confidence)
+        features = image_features(scan) | evidence
+    return Analysis(scan, framed, output, judgement, features, watch)
 
 
 def explain(analysis: Analysis) -> SliceHeatmap:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imip.commands import drift, log
+
 if TYPE_CHECKING:
     from keras import Sequential
 
@@ -18,6 +20,10 @@ WEIGHTS = ROOT / "training" / "weights" / "brain-tumor.npz"
 ARTIFACT = ROOT / "models" / "brain-tumor"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="IMIP's workshop. For research and teaching only.")
+app.add_typer(log.log, name="log")
+app.add_typer(drift.drift, name="drift")
+app.add_typer(log.report, name="report")
+app.command()(log.performance)
 
 
 class Trainable(StrEnum):

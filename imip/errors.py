@@ -7,7 +7,12 @@ Errors are raised where the fault is found; `serving/problems.py` alone maps the
     │   ├── MalformedRequest        no readable multipart body, or a field of the wrong form
     │   ├── UploadTimeout           the request did not arrive in time
     │   ├── UnknownModule           a module this server does not serve
-    │   └── Overloaded              no worker is free; try again later
+    │   ├── UnknownPrediction       feedback on a prediction that is not in the log
+    │   └── UnknownLabel            feedback with a label that the prediction's module does not have
+    ├── Unavailable                 this server now, whatever the request
+    │   ├── Overloaded              no worker is free
+    │   ├── LogUnavailable          the prediction log's database is gone
+    │   └── ReportUnavailable       nobody here can make the report
     ├── ScanError                   the client's file
     │   ├── UnsupportedFormat       neither PNG, JPEG nor DICOM, by its bytes
     │   ├── ScanTooLarge            a limit was passed, found before decoding
@@ -42,8 +47,28 @@ class UnknownModule(RequestError):
     """The module asked for is not served here."""
 
 
-class Overloaded(RequestError):
+class UnknownPrediction(RequestError):
+    """The prediction log holds no prediction of that request."""
+
+
+class UnknownLabel(RequestError):
+    """The label is none of the prediction's module."""
+
+
+class Unavailable(ImipError):
+    """Nothing is wrong with the request; this server cannot answer it now."""
+
+
+class Overloaded(Unavailable):
     """All workers are busy; the request was not started."""
+
+
+class LogUnavailable(Unavailable):
+    """The log's database is gone: a prediction that cannot be logged is not answered, and what was is not found."""
+
+
+class ReportUnavailable(Unavailable):
+    """The report's library is not installed, or no monitor runs that would make it."""
 
 
 class ScanError(ImipError):

@@ -9,6 +9,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -54,15 +55,28 @@ def load(folder: Path) -> Model:
 
     Raises ArtifactError if a file is missing, does not match the card's SHA-256, or cannot be read.
     """
-    try:
-        card = Card.read(folder / CARD)
-    except (OSError, UnicodeError, yaml.YAMLError, ValidationError) as fault:
-        raise ArtifactError(f"no readable {CARD}: {type(fault).__name__}") from fault
-    graph, reference = (_verified(folder, name, card) for name in (GRAPH, REFERENCE))
+    card = read_card(folder)
+    graph = _verified(folder, GRAPH, card)
     if card.version != digest(graph)[:VERSION_LENGTH]:
         raise ArtifactError(f"{CARD} names version {card.version}, {GRAPH} is {digest(graph)[:VERSION_LENGTH]}")
-    with np.load(io.BytesIO(reference), allow_pickle=False) as arrays:
-        return Model(card, graph, arrays["embeddings"].astype(np.float32))
+    return Model(card, graph, read_reference(folder, card)["embeddings"])
+
+
+def read_card(folder: Path) -> Card:
+    """Return an artifact's card. Raises ArtifactError if there is none that can be read."""
+    try:
+        return Card.read(folder / CARD)
+    except (OSError, UnicodeError, yaml.YAMLError, ValidationError) as fault:
+        raise ArtifactError(f"no readable {CARD}: {type(fault).__name__}") from fault
+
+
+def read_reference(folder: Path, card: Card) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an artifact's reference: embeddings (n, d) float32, and what `training.artifact` adds.
+
+    Raises ArtifactError if the file is missing or does not match the card's SHA-256.
+    """
+    with np.load(io.BytesIO(_verified(folder, REFERENCE, card)), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def digest(data: bytes) -> str:

@@ -1,11 +1,27 @@
 """Every setting of the server, from the environment: `IMIP_` and the name below in capitals."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from imip.features import SCENE_FEATURES
 from imip.limits import Limits
+
+
+class DriftSettings(BaseModel):
+    """How the drift of one module is looked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: int = Field(default=200, ge=20, description="independent findings compared with the reference")
+    every: int = Field(default=50, ge=1, description="new findings after which a check is due")
+    seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
+    detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(default=("mmd", "ks", "chi2"), min_length=1)
+    features: tuple[str, ...] = Field(default=SCENE_FEATURES, description="what the Kolmogorov-Smirnov tests look at")
+    p_value: float = Field(default=0.05, gt=0, lt=1, description="level of each detector")
+    permutations: int = Field(default=199, ge=19, description="of the MMD test")
 
 
 class Settings(BaseSettings):
@@ -36,9 +52,34 @@ class Settings(BaseSettings):
     )
     max_in_flight: int = Field(default=8, gt=0, description="requests one worker holds at once; more are shed with 503")
     upload_seconds: float = Field(default=30.0, gt=0, description="time a client has to send its request")
+    data_folder: Path = Field(default=Path("~/.imip"), description="where the embedded database and the journal stand")
+    database_url: SecretStr | None = Field(
+        default=None, description="prediction log, `postgresql://...`; by default SQLite in the data folder"
+    )
+    log_outage: Literal["refuse", "spool"] = Field(
+        default="refuse", description="while the database is gone: refuse predictions, or spool them to a journal"
+    )
+    journal_rows: int = Field(default=100_000, gt=0, description="most predictions the journal holds, some 2 KB each")
+    drift_monitor: bool = Field(default=True, description="start the drift monitor with the API")
+    drift: dict[str, DriftSettings] = Field(
+        default={}, description="how drift is looked for by module, as a JSON object; see docs/drift.md"
+    )
+    retention_days: float = Field(default=365.0, gt=0, description="older predictions and checks are deleted")
+    retention_rows: int = Field(default=1_000_000, gt=0, description="predictions kept at most; the oldest go first")
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="auto: text on a terminal, else JSON lines"
     )
+
+    def drift_of(self, module: str) -> DriftSettings:
+        """Return how the drift of a module is looked for."""
+        return self.drift.get(module, DriftSettings())
+
+    @property
+    def database(self) -> str:
+        """The prediction log's URL; treat it as the secret it may hold."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_folder.expanduser() / 'predictions.sqlite3'}"
 
     @property
     def limits(self) -> Limits:

@@ -1,10 +1,12 @@
 """Many findings as arrays: what a reference and a window both are to the detectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imip.analysis import Analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,19 @@ class Findings:
     def feature(self, name: str) -> NDArray[np.float32]:
         """Return one feature of all findings, (n,). Raises ValueError if there is none of that name."""
         return self.features[:, self.names.index(name)]
+
+
+def of_analyses(analyses: Iterable[Analysis], names: tuple[str, ...]) -> Findings:
+    """Gather analyses, at least one, as findings with these features."""
+    kept = [
+        (one.output.embedding, [one.features[name] for name in names], one.judgement.confidence, one.judgement.label)
+        for one in analyses  # of which nothing else is held: they bring whole slices
+    ]
+    embeddings, features, confidences, labels = zip(*kept, strict=True)
+    return Findings(
+        np.stack(embeddings).astype(np.float32),
+        np.array(features, np.float32).reshape(len(kept), len(names)),
+        names,
+        np.array(confidences, np.float32),
+        np.array(labels, np.str_),
+    )

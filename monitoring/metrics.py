@@ -36,3 +36,76 @@ model_info = Gauge(
 build_info = Gauge(
     "imip_build_info", "1, labelled with what runs", ["version", "python", "bentoml"], multiprocess_mode="mostrecent"
 )
+
+log_rows = Counter("imip_log_rows", "Predictions written to the log, spooled to the journal, or refused", ["outcome"])
+log_failures = Counter("imip_log_failures", "Times the prediction log's database was lost")
+log_available = Gauge(
+    "imip_log_available", "1 while the prediction log's database takes predictions", multiprocess_mode="livemin"
+)
+log_journal_rows = Gauge(
+    "imip_log_journal_rows", "Predictions that wait in the journal for the database", multiprocess_mode="livemostrecent"
+)
+log_commit_duration = Histogram(
+    "imip_log_commit_duration_seconds", "Time one commit of the prediction log takes", buckets=STAGE_BUCKETS
+)
+log_commit_rows = Histogram(
+    "imip_log_commit_rows", "Predictions committed together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+
+feedback_given = Counter("imip_feedback", "Labels that reviewers gave to findings", ["module"])
+labelled_findings = Gauge(
+    "imip_labelled_findings",
+    "Findings of the last weeks whose label a reviewer gave, by both labels and the confidence",
+    ["module", "predicted", "actual", "confidence"],
+    multiprocess_mode="mostrecent",
+)
+estimated_accuracy = Gauge(
+    "imip_estimated_accuracy_ratio",
+    "Accuracy of the last findings as their calibrated confidence lets expect it; no label was seen",
+    ["module"],
+    multiprocess_mode="mostrecent",
+)
+
+drift_detected = Gauge(
+    "imip_drift_detected", "1 if the last check's detector says drift", ["module", "detector"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_statistic = Gauge(
+    "imip_drift_statistic", "The detector's statistic in the last check", ["module", "detector"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_threshold = Gauge(
+    "imip_drift_threshold", "What the statistic is compared with", ["module", "detector"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_p_value = Gauge(
+    "imip_drift_p_value", "The detector's p-value in the last check", ["module", "detector"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_feature_statistic = Gauge(
+    "imip_drift_feature_statistic", "Kolmogorov-Smirnov distance of a feature from the reference, 0 to 1",
+    ["module", "feature"], multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_feature_detected = Gauge(
+    "imip_drift_feature_detected", "1 if the feature drifts, the false discovery rate controlled",
+    ["module", "feature"], multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_window_fill = Gauge(
+    "imip_drift_window_fill_ratio", "Independent findings in the last check's window, of those wanted", ["module"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_reference_findings = Gauge(
+    "imip_drift_reference_findings", "Findings in the reference of the last check", ["module"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_last_check = Gauge(
+    "imip_drift_last_check_timestamp_seconds", "When the last check was made", ["module"],
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+drift_check_duration = Gauge(
+    "imip_drift_check_duration_seconds", "Time the last check took", ["module"], multiprocess_mode="mostrecent"
+)
+drift_failures = Counter("imip_drift_failures", "Turns of the drift monitor that failed")
+drift_computing = Gauge(
+    "imip_drift_computing", "1 if this server's monitor is the one that computes", multiprocess_mode="livesum"
+)

@@ -5,15 +5,15 @@ from pathlib import Path
 from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml import Service
 from bentoml._internal import server
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from imip.errors import ImipError
+from imip.errors import ImipError, LogUnavailable
 from imip.settings import Settings
-from monitoring import metrics
 from serving import openapi, problems
 from serving.edge import CLIENT_CLOSED, Edge
 
@@ -37,8 +37,7 @@ class AppFactory(ServiceAppFactory):
         try:
             return await super().api_endpoint(name, request)
         except ImipError as error:
-            metrics.rejections.labels(problems.slug(error)).inc()
-            return problems.respond(problems.from_error(error, request.state.request_id))
+            return problems.refuse(error, request.state.request_id)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED)
 
@@ -46,9 +45,24 @@ class AppFactory(ServiceAppFactory):
 def build(service: "Service[object]", settings: Settings, is_main: bool) -> ASGIApp:
     """Return the application that a worker runs."""
     service.inject_config()
+    for mount, *_ in service.mount_apps:
+        if isinstance(mount, Starlette):
+            mount.add_exception_handler(ImipError, _refused)
+            mount.add_exception_handler(SQLAlchemyError, _log_gone)
     app: Starlette = AppFactory(service, is_main=is_main)()
     heavy = frozenset(method.route for method in service.apis.values())
     return Edge(app, routes=_routes(app, service), heavy=heavy, most=settings.max_in_flight)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ImipError)
+    return problems.refuse(error, request.state.request_id)
+
+
+def _log_gone(request: Request, _: Exception) -> Response:
+    return problems.refuse(
+        LogUnavailable("The prediction log cannot be read; try again later."), request.state.request_id
+    )
 
 
 def _routes(app: Starlette, service: "Service[object]") -> dict[str, frozenset[str]]:

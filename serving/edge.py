@@ -13,6 +13,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imip.errors import ImipError, Overloaded
@@ -92,17 +93,18 @@ class _Exchange:
                 self._replacing = True
                 if status == HTTPStatus.GATEWAY_TIMEOUT:  # BentoML's, where the worker's thread did not get to it
                     return await self.refuse(Overloaded("The request waited too long; try again shortly."))
-                return await self._send_problem(problems.from_status(status, self.request_id))
+                return await self.fail(HTTPStatus(status))
             await self._begin(message)
         elif not self._replacing:
             await self._send(message)
 
     async def fail(self, status: HTTPStatus, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        await self._send_problem(problems.from_status(status, self.request_id), headers)
+        response = problems.respond(problems.from_status(status, self.request_id))
+        response.headers.update(headers)
+        await self._send_response(response)
 
     async def refuse(self, error: ImipError) -> None:
-        metrics.rejections.labels(problems.slug(error)).inc()
-        await self._send_problem(problems.from_error(error, self.request_id))
+        await self._send_response(problems.refuse(error, self.request_id))
 
     def record(self) -> None:
         """Count and log the request, once it is over."""
@@ -127,8 +129,7 @@ class _Exchange:
         self.started, self._status = True, message["status"]
         await self._send({**message, "headers": headers.raw})
 
-    async def _send_problem(self, problem: problems.Problem, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        response = problems.respond(problem)
-        response.headers.update(headers)
-        await self._begin({"type": "http.response.start", "status": problem.status, "headers": response.raw_headers})
+    async def _send_response(self, response: Response) -> None:
+        start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+        await self._begin(start)
         await self._send({"type": "http.response.body", "body": response.body})

@@ -73,6 +73,7 @@ def configure(style: Literal["auto", "json", "text"]) -> None:
             },
             "root": {"level": "INFO", "handlers": ["stderr"]},
             "loggers": {
+                "alembic": {"level": "WARNING"},
                 "bentoml": {"level": "WARNING", "handlers": [], "propagate": True},
                 "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
                 "httpx": {"level": "WARNING"},

@@ -1,14 +1,27 @@
 """The OpenAPI document: BentoML's, which knows the forms, with what it does not know of this server put right."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from imip import __version__
+from imip.errors import (
+    ImipError,
+    LogUnavailable,
+    MalformedRequest,
+    ReportUnavailable,
+    UnknownLabel,
+    UnknownModule,
+    UnknownPrediction,
+)
 from imip.ethics import DISCLAIMER
 from imip.finding import ExplainedFinding, Finding, Meta
+from imip.oversight import DriftStatus, Feedback, FeedbackAnswer, Performance, PredictionPage
+from serving import pages
 from serving.problems import MEDIA_TYPE, STATUS, Problem
 
 INFO = {
@@ -22,6 +35,22 @@ TAGS = [
     {"name": INFRASTRUCTURE, "description": "For those who run the server."},
 ]
 REFERENCE = "#/components/schemas/{model}"
+JSON = "application/json"
+Faults = tuple[type[ImipError], ...]
+ASKING: Faults = (MalformedRequest, LogUnavailable)  # faults that any question of the log may have
+NAMING: Faults = (*ASKING, UnknownModule)
+GIVING: Faults = (*ASKING, UnknownPrediction, UnknownLabel)
+REPORTING: Faults = (*NAMING, ReportUnavailable)
+INFERRING = tuple(error for error in STATUS if error not in (UnknownPrediction, UnknownLabel, ReportUnavailable))
+PAGES: dict[str, tuple[str, Callable[..., Any], type[BaseModel] | None, type[BaseModel] | None, Faults]] = {
+    "/meta": ("get", pages.meta, None, Meta, ()),
+    "/predictions": ("get", pages.predictions, pages.PredictionQuery, PredictionPage, NAMING),
+    "/drift": ("get", pages.drift, None, DriftStatus, ASKING),
+    "/performance": ("get", pages.performance, pages.PerformanceQuery, Performance, NAMING),
+    "/feedback": ("post", pages.feedback, None, FeedbackAnswer, GIVING),
+    "/reports/drift": ("get", pages.drift_report, pages.ReportQuery, None, REPORTING),
+}
+ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer)
 
 
 def document(bentoml: dict[str, Any]) -> dict[str, Any]:
@@ -32,20 +61,14 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
         operation["tags"] = [INFERENCES]
         form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
         form["properties"]["file"]["type"] = "string"  # "file" is BentoML's own word
-    paths["/predict"]["post"]["responses"] = _responses({"application/json": _schema(Finding)})
+    paths["/predict"]["post"]["responses"] = _responses({JSON: _schema(Finding)}, INFERRING)
     paths["/heatmap"]["post"]["responses"] = _responses(
-        {"image/png": {"schema": {"type": "string", "format": "binary"}}, "application/json": _schema(ExplainedFinding)}
+        {"image/png": {"schema": {"type": "string", "format": "binary"}}, JSON: _schema(ExplainedFinding)}, INFERRING
     )
-    paths["/meta"] = {
-        "get": {
-            "tags": [INFERENCES],
-            "operationId": "imip__meta",
-            "description": "Say what is served: modules, their models' cards, formats and limits.",
-            "responses": _answered({"application/json": _schema(Meta)}),
-        }
-    }
+    paths |= {path: _page(path, *described) for path, described in PAGES.items()}
+    paths["/feedback"]["post"]["requestBody"] = {"required": True, "content": {JSON: _schema(Feedback)}}
     _, schemas = models_json_schema(
-        [(kind, "serialization") for kind in (Finding, ExplainedFinding, Meta, Problem)], ref_template=REFERENCE
+        [(kind, "serialization") for kind in (Finding, ExplainedFinding, Problem, *ANSWERS)], ref_template=REFERENCE
     )
     return {
         "openapi": "3.1.0",
@@ -57,15 +80,39 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _responses(content: dict[str, Any]) -> dict[str, Any]:
-    """Describe an answer and every way to be refused."""
+def _page(
+    path: str,
+    method: str,
+    handler: Callable[..., Any],
+    query: type[BaseModel] | None,
+    answer: type[BaseModel] | None,
+    faults: Faults,
+) -> dict[str, Any]:
+    """Describe a route of ours; what answers no JSON answers a page of HTML."""
+    content = {JSON: _schema(answer)} if answer else {"text/html": {"schema": {"type": "string"}}}
+    operation = {
+        "tags": [INFERENCES],
+        "operationId": f"imip__{path.strip('/').replace('/', '_')}",
+        "description": handler.__doc__,
+        "parameters": _parameters(query) if query else [],
+        "responses": _responses(content, faults),
+    }
+    return {method: operation}
+
+
+def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+    properties = query.model_json_schema()["properties"]
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+
+
+def _responses(content: dict[str, Any], faults: Faults) -> dict[str, Any]:
+    """Describe an answer and the ways to be refused."""
     refused = {"content": {MEDIA_TYPE: _schema(Problem)}}
-    problems = {str(status.value): {"description": status.phrase, **refused} for status in sorted(set(STATUS.values()))}
-    return _answered(content) | problems
-
-
-def _answered(content: dict[str, Any]) -> dict[str, Any]:
-    return {str(HTTPStatus.OK.value): {"description": "The answer", "content": content}}
+    problems = {
+        str(status.value): {"description": status.phrase, **refused}
+        for status in sorted({STATUS[fault] for fault in faults})
+    }
+    return {str(HTTPStatus.OK.value): {"description": "The answer", "content": content}} | problems
 
 
 def _schema(kind: type[Any]) -> dict[str, Any]:

@@ -10,15 +10,20 @@ from imip.errors import (
     BurnedInAnnotation,
     FrameOutOfRange,
     ImipError,
+    LogUnavailable,
     MalformedRequest,
     MalformedScan,
     Overloaded,
+    ReportUnavailable,
     ScanTooLarge,
+    UnknownLabel,
     UnknownModule,
+    UnknownPrediction,
     UnsupportedFormat,
     UnsupportedScan,
     UploadTimeout,
 )
+from monitoring import metrics
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -28,6 +33,10 @@ STATUS: dict[type[ImipError], HTTPStatus] = {
     UnknownModule: HTTPStatus.UNPROCESSABLE_ENTITY,
     UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    LogUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ReportUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownPrediction: HTTPStatus.NOT_FOUND,
+    UnknownLabel: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnsupportedFormat: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ScanTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MalformedScan: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -67,6 +76,12 @@ def from_status(status: int, request_id: str) -> Problem:
         type="about:blank", title=known.phrase, status=known, detail=known.description or known.phrase,
         request_id=request_id,
     )  # fmt: skip
+
+
+def refuse(error: ImipError, request_id: str) -> Response:
+    """Answer an error of ours, and count it."""
+    metrics.rejections.labels(slug(error)).inc()
+    return respond(from_error(error, request_id))
 
 
 def slug(error: ImipError) -> str:

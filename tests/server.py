@@ -41,11 +41,13 @@ class Server:
         main = psutil.Process(self._process.pid)
         return [main, *main.children(recursive=True)]
 
-    def workers(self) -> list[psutil.Process]:
+    def workers(self, service: str = "imip") -> list[psutil.Process]:
+        """The processes of a service: the API, or the drift monitor beside it."""
         return [
             process
             for process in self.processes()
-            if any("worker.service" in argument for argument in process.cmdline())
+            for line in [" ".join(process.cmdline())]
+            if "worker.service" in line and f"--service-name {service} " in f"{line} "
         ]
 
     def log(self) -> str:
@@ -122,6 +124,7 @@ def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
         "TMPDIR": str(root / "tmp"),
         "HOME": str(root / "home"),
         "IMIP_LOG_FORMAT": "json",
+        "IMIP_DRIFT_MONITOR": "false",  # it brings TensorFlow; a test of it asks for it
         **settings,
     }
     with (root / "log").open("wb") as log:

@@ -1,11 +1,12 @@
 """From an output to a judgement, distances to a reference, the path of one scan, and the settings."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from imip.analysis import analyse, explain, overlay_png
 from imip.errors import FrameOutOfRange, ScanTooLarge
@@ -13,7 +14,7 @@ from imip.limits import Limits
 from imip.model import Model, Output, load
 from imip.modules.brain_tumor import BrainTumor
 from imip.outliers import ReferenceDistance
-from imip.settings import Settings
+from imip.settings import DriftSettings, Settings
 from scan_files import mr_bytes, picture_bytes, ramp
 from server import REPOSITORY
 
@@ -83,11 +84,11 @@ def test_distance_copes_with_constant_features_and_few_scans() -> None:
 def test_an_analysis_times_its_stages_and_explains_itself(module: BrainTumor) -> None:
     scan = picture_bytes(Image.fromarray(ramp(60, 90)), "PNG")
     analysis = analyse(scan, module)
-    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer"}
+    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "measure"}
     heatmap = explain(analysis)
     assert heatmap.values.shape == (60, 90)
     assert overlay_png(analysis, heatmap).startswith(b"\x89PNG")
-    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "explain", "overlay"}
+    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "measure", "explain", "overlay"}
     assert all(0 <= seconds < 60 for seconds in analysis.watch.seconds.values())
 
 
@@ -121,6 +122,14 @@ def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.Monk
         "MAX_INFLATED_BYTES": ("9000", 9000),
         "MAX_IN_FLIGHT": ("4", 4),
         "UPLOAD_SECONDS": ("2.5", 2.5),
+        "DATA_FOLDER": ("there", Path("there")),
+        "DATABASE_URL": ("postgresql://imip@db/imip", SecretStr("postgresql://imip@db/imip")),
+        "LOG_OUTAGE": ("spool", "spool"),
+        "JOURNAL_ROWS": ("10", 10),
+        "DRIFT_MONITOR": ("false", False),
+        "DRIFT": ('{"brain-tumor": {"window": 100}}', {"brain-tumor": DriftSettings(window=100)}),
+        "RETENTION_DAYS": ("30", 30.0),
+        "RETENTION_ROWS": ("1000", 1000),
         "LOG_FORMAT": ("json", "json"),
     }
     assert set(values) == {name.upper() for name in Settings.model_fields}

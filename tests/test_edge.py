@@ -188,6 +188,6 @@ def leaves(kind: type[ImipError]) -> list[type[ImipError]]:
 @pytest.mark.parametrize("kind", [kind for kind in leaves(ImipError) if kind is not errors.ArtifactError])
 def test_each_fault_of_a_client_has_a_status_of_its_own_choice(kind: type[ImipError]) -> None:
     made = problems.from_error(kind("Why."), "id")
-    assert 400 <= made.status < 500 or kind is errors.Overloaded
+    assert made.status == 503 if issubclass(kind, errors.Unavailable) else 400 <= made.status < 500
     assert made.detail == "Why."
     assert made.type.removeprefix("urn:imip:problem:") == problems.slug(kind("")) != ""

@@ -14,7 +14,7 @@ from server import Server, total, wait_for
 STATUSES = {"200", "304", "400", "404", "405", "408", "413", "415", "422", "499", "503"}
 ROUTES = {
     "/", "/docs.json", "/schema.json", "/predict", "/heatmap", "/meta", "/metrics", "/livez", "/readyz", "/healthz",
-    "unknown",
+    "/predictions", "/drift", "/performance", "/feedback", "/reports/drift", "unknown",
 }  # fmt: skip
 CLOSED = {
     "route": ROUTES,
@@ -24,17 +24,20 @@ CLOSED = {
     "module": {"brain-tumor"},
     "label": {"Tumor", "No Tumor"},
     "decision": {"confident", "uncertain"},
-    "stage": {"decode", "preprocess", "infer", "explain", "overlay"},
+    "stage": {"decode", "preprocess", "infer", "measure", "explain", "overlay"},
     "format": {"png", "jpeg", "dicom"},
     "warning": {"out_of_distribution", "burned_in_annotation", "burned_in_annotation_possible"},
     "reason": {
         "malformed-request", "upload-timeout", "unknown-module", "overloaded", "unsupported-format", "scan-too-large",
         "malformed-scan", "unsupported-scan", "frame-out-of-range", "burned-in-annotation",
+        "unknown-prediction", "unknown-label", "log-unavailable", "report-unavailable",
     },
+    "outcome": {"written", "spooled", "refused"},
     "runner_name": {"imip"},
     "service_name": {"imip"},
 }  # fmt: skip
-OURS = re.compile(r"imip_[a-z_]+_(seconds|bytes|ratio|total|info|in_flight)")
+UNITS = "seconds|bytes|ratio|rows|findings|total|info|in_flight|available|computing"
+OURS = re.compile(rf"imip_[a-z_]+_({UNITS}|detected|statistic|threshold|p_value)")
 
 
 def series(server: Server) -> set[tuple[str, frozenset[tuple[str, str]]]]:

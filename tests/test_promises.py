@@ -374,7 +374,7 @@ def test_hostile_files_are_answered_by_workers_that_live_on(server: Server, png:
 # --- 9: users cannot change a model online
 
 
-def test_no_route_but_the_inferences_takes_anything(server: Server) -> None:
+def test_no_route_but_inferences_and_feedback_takes_anything(server: Server) -> None:
     paths = set(server.http.get("/docs.json").json()["paths"])
     paths |= {"/", "/meta", "/docs.json", "/schema.json", "/models", "/reload", "/admin", "/train", "/module"}
     taking = set()
@@ -383,7 +383,7 @@ def test_no_route_but_the_inferences_takes_anything(server: Server) -> None:
             answer = server.http.request(method, path)
             if problem(answer)["status"] not in (404, 405):
                 taking.add((method, path))
-    assert taking == {("POST", "/predict"), ("POST", "/heatmap")}
+    assert taking == {("POST", "/predict"), ("POST", "/heatmap"), ("POST", "/feedback")}
 
 
 def test_files_altered_under_a_running_server_change_nothing(tmp_path: Path, head: bytes) -> None:

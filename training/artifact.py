@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from imip.card import Card
+from imip.features import FEATURES, evidence_features, image_features
 from imip.framing import frame
-from imip.model import CARD, GRAPH, REFERENCE, VERSION_LENGTH, Model, digest
+from imip.model import CARD, GRAPH, REFERENCE, VERSION_LENGTH, Model, Output, digest
 from imip.outliers import ReferenceDistance
+from imip.scan import read_scan
+from monitoring.independence import kinship_limit
 from training import brain_tumor
 from training.batches import framed
 from training.brain_tumor_card import write_card
@@ -26,7 +32,7 @@ UNDECIDED = OperatingPoint(0.5, 0.5, 0.5)
 def export(network: keras.Sequential, dataset: Dataset, artifact: Path) -> Parity:
     """Calibrate on the validation scans, compile the graph, write the artifact and prove it against Keras.
 
-    The reference is the validation scans' embeddings, so that the test scans share no group with it.
+    The reference is the validation scans as served, so that the test scans share no group with it.
     """
     validation = dataset.part("validation")
     is_tumor = np.array([sample.is_tumor for sample in validation])
@@ -35,14 +41,16 @@ def export(network: keras.Sequential, dataset: Dataset, artifact: Path) -> Parit
     version = digest(graph)[:VERSION_LENGTH]
     model = Model(write_card(version, platt, UNDECIDED, 1.0, {}), graph, np.zeros((0, 0), np.float32))
     outputs = [model.run(frame(sample.pixels, brain_tumor.SIDE).input) for sample in validation]
-    embeddings = np.stack([output.embedding for output in outputs])
     point = choose_operating_point(np.array([float(o.probabilities[0]) for o in outputs]), is_tumor)
     artifact.mkdir(parents=True, exist_ok=True)
     (artifact / GRAPH).write_bytes(graph)
-    np.savez_compressed(artifact / REFERENCE, embeddings=embeddings)
-    limit = _foreign_limit(embeddings, dataset.groups(validation))
+    groups = dataset.groups(validation)
+    reference = _reference(model, validation, outputs, point, groups)
+    np.savez_compressed(artifact / REFERENCE, **reference)
+    limit = _foreign_limit(reference["embeddings"], groups)
     files = {name: digest((artifact / name).read_bytes()) for name in (GRAPH, REFERENCE)}
-    write_card(version, platt, point, limit, files).write(artifact / CARD)
+    card = write_card(version, platt, point, limit, files)
+    card.model_copy(update={"metrics": _figures(artifact, card)}).write(artifact / CARD)
     return _prove(network, platt, model, validation[:: max(1, len(validation) // PARITY_SCANS)])
 
 
@@ -50,6 +58,41 @@ def _logits(network: keras.Sequential, inputs: NDArray[np.float32]) -> NDArray[n
     probability = network.predict(inputs, verbose=0)[:, 0].astype(np.float64)
     clipped = np.clip(probability, 1e-7, 1 - 1e-7)
     return np.asarray(np.log(clipped / (1 - clipped)), np.float64)
+
+
+def _reference(
+    model: Model,
+    samples: Sequence[Sample],
+    outputs: Sequence[Output],
+    point: OperatingPoint,
+    groups: NDArray[np.int64],
+) -> dict[str, NDArray[Any]]:
+    """Return what drift is measured from: each scan's embedding (d,), features (f,), label and confidence."""
+    chosen = [0 if output.probabilities[0] >= point.threshold else 1 for output in outputs]
+    confidences = [float(output.probabilities[index]) for output, index in zip(outputs, chosen, strict=True)]
+    features = [
+        image_features(read_scan(sample.path.read_bytes()))
+        | evidence_features(output.heatmaps[:, :, index], confidence)
+        for sample, output, index, confidence in zip(samples, outputs, chosen, confidences, strict=True)
+    ]
+    embeddings = np.stack([output.embedding for output in outputs])
+    return {
+        "embeddings": embeddings,
+        "features": np.array([[scan[name] for name in FEATURES] for scan in features], np.float32),
+        "names": np.array(FEATURES),
+        "confidences": np.array(confidences, np.float32),
+        "labels": np.array(model.card.labels)[chosen],
+        "kinship": np.array(kinship_limit(embeddings, groups), np.float32),
+    }
+
+
+def _figures(artifact: Path, card: Card) -> dict[str, Any]:
+    """Return what was measured of this very graph and threshold: a new reference changes nothing about them."""
+    try:
+        earlier = Card.read(artifact / CARD)
+    except (OSError, ValidationError):
+        return {}
+    return earlier.metrics if (earlier.version, earlier.decision) == (card.version, card.decision) else {}
 
 
 def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:

@@ -1,0 +1,114 @@
+"""`imip log`, `imip report` and `imip performance`: what was logged, as tables and pages."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from imip.oversight import Interval
+
+log = typer.Typer(no_args_is_help=True, help="The prediction log.")
+report = typer.Typer(no_args_is_help=True, help="Pages to read and to keep.")
+
+Module = Annotated[str, typer.Option(help="analysis module")]
+Since = Annotated[datetime | None, typer.Option(help="first moment, UTC")]
+Until = Annotated[datetime | None, typer.Option(help="moment after the last, UTC")]
+Weeks = Annotated[int, typer.Option(min=1, help="how far back")]
+
+
+class TableFormat(StrEnum):
+    """Formats of an exported log."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+@log.command("export")
+def export_log(
+    out: Annotated[Path, typer.Option(help="file to write")],
+    format: Annotated[TableFormat, typer.Option(help="parquet needs the extra `report`")] = TableFormat.PARQUET,
+    module: Annotated[str | None, typer.Option(help="analysis module; by default all")] = None,
+    label: Annotated[str | None, typer.Option(help="label given; by default all")] = None,
+    since: Since = None,
+    until: Until = None,
+    embeddings: Annotated[bool, typer.Option("--embeddings", help="with the embeddings")] = False,
+) -> None:
+    """Write logged predictions as a table."""
+    from imip.settings import Settings
+    from monitoring.database import connect
+    from monitoring.export import export
+    from monitoring.history import Filter
+
+    wanted = Filter(module, label, utc(since), utc(until))
+    count = export(connect(Settings().database), wanted, out, format.value, embeddings)
+    typer.echo(f"{count} predictions: {out.name}")
+
+
+@log.command()
+def prune() -> None:
+    """Delete what the retention settings no longer keep, as the drift monitor does by itself."""
+    from imip.settings import Settings
+    from monitoring import retention
+    from monitoring.database import connect
+
+    settings = Settings()
+    gone = retention.prune(connect(settings.database), settings.retention_days, settings.retention_rows)
+    typer.echo(f"{gone} rows deleted.")
+
+
+@report.command("drift")
+def report_drift(
+    out: Annotated[Path, typer.Option(help="HTML file to write")], module: Module = "brain-tumor", weeks: Weeks = 12
+) -> None:
+    """Write a page that sets the newest findings beside the reference. Needs the extra `report`."""
+    from monitoring.performance import performance
+    from monitoring.report import ReportFacts, drift_report
+    from serving.surveillance import watched
+
+    engine, watch = watched(module)
+    reference = watch.reference()
+    window = watch.window(reference)
+    if window is None:
+        typer.echo("The prediction log holds no finding of this model yet.", err=True)
+        raise typer.Exit(1)
+    facts = ReportFacts(
+        module=module,
+        sought=watch.card.labels[0],
+        model_version=watch.card.version,
+        reference_version=reference.version,
+        first=window.first[0],
+        last=window.last[0],
+        made=datetime.now(UTC),
+    )
+    quality = performance(engine, module, datetime.now(UTC) - timedelta(weeks=weeks))
+    out.write_text(drift_report(reference.findings, window.findings, quality, facts), encoding="utf-8")
+    typer.echo(f"{len(window.findings)} findings against {len(reference.findings)}: {out.name}")
+
+
+def performance(module: Module = "brain-tumor", weeks: Weeks = 12) -> None:
+    """Say how well a module did, by week and model version: measured on labels, estimated without."""
+    from imip.settings import Settings
+    from monitoring.database import connect
+    from monitoring.performance import performance
+
+    for week in performance(connect(Settings().database), module, datetime.now(UTC) - timedelta(weeks=weeks)):
+        typer.echo(f"Week of {week.week}, version {week.version}: {week.predictions} predictions")
+        typer.echo(f"  estimated accuracy   {_interval(week.estimated_accuracy)}")
+        typer.echo(f"  measured on {week.labelled} labels   {_interval(week.accuracy)}")
+        for label in week.labels:
+            typer.echo(
+                f"  {label.label}: sensitivity {_interval(label.sensitivity)}, "
+                f"false negative rate {_interval(label.false_negative_rate)}, precision {_interval(label.precision)}"
+            )
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return a moment of the command line, which names no zone, as one in UTC."""
+    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _interval(interval: "Interval | None") -> str:
+    return "-" if interval is None else f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"

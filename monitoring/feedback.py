@@ -1,0 +1,58 @@
+"""Delayed truth: what a reviewer later says of a finding, kept beside a copy of what was predicted."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from imip.errors import UnknownLabel, UnknownPrediction
+from imip.oversight import Feedback, FeedbackAnswer
+from monitoring import tables
+
+
+def give(engine: Engine, feedback: Feedback) -> FeedbackAnswer:
+    """Store feedback. It replaces earlier feedback on the same request; the same again changes nothing.
+
+    Raises UnknownPrediction if the log holds no such prediction, UnknownLabel if its module has no such label.
+    """
+    with engine.begin() as connection:
+        predicted = connection.execute(_prediction(feedback.request_id)).mappings().one_or_none()
+        if predicted is None:
+            raise UnknownPrediction("The prediction log holds no prediction of this request_id.")
+        labels = predicted["probabilities"]
+        if feedback.label not in labels:
+            raise UnknownLabel(f"This module has no such label; it has {', '.join(map(repr, labels))}.")
+        said = {"actual": feedback.label, "reviewer_role": feedback.reviewer_role, "comment": feedback.comment}
+        earlier = connection.execute(_said(feedback.request_id)).mappings().one_or_none()
+        if earlier is None or dict(earlier) != said:
+            copied = {
+                name: predicted[name] for name in ("predicted_at", "module", "version", "predicted", "confidence")
+            }
+            _put(connection, {"request_id": feedback.request_id, "at": datetime.now(UTC), **said, **copied})
+    return FeedbackAnswer(
+        request_id=feedback.request_id,
+        module=predicted["module"],
+        predicted=predicted["predicted"],
+        actual=feedback.label,
+        replaced=earlier is not None and dict(earlier) != said,
+    )
+
+
+def _prediction(request_id: str) -> Select[Any]:
+    columns = tables.predictions.c
+    asked = (columns.module, columns.version, columns.confidence, columns.probabilities)
+    renamed = (columns.at.label("predicted_at"), columns.label.label("predicted"))
+    # The lock lets concurrent feedback on one request wait its turn; SQLite took the whole database's at the start.
+    return select(*asked, *renamed).where(columns.request_id == request_id).with_for_update()
+
+
+def _said(request_id: str) -> Select[Any]:
+    columns = tables.feedback.c
+    return select(columns.actual, columns.reviewer_role, columns.comment).where(columns.request_id == request_id)
+
+
+def _put(connection: Connection, row: dict[str, Any]) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(tables.feedback).values(row)
+    connection.execute(insert.on_conflict_do_update(index_elements=[tables.feedback.c.request_id], set_=row))

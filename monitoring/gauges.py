@@ -1,0 +1,47 @@
+"""From the log's newest rows to the gauges that show them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sqlalchemy import Engine
+
+from imip.card import Card
+from monitoring import metrics
+from monitoring.checks import Check
+from monitoring.history import last_confidences
+from monitoring.performance import CONFIDENCE_BINS, estimated_accuracy, labelled
+
+LABELLED_SINCE = timedelta(days=30)
+ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age
+
+
+def show_check(check: Check, window: int) -> None:
+    """Set the gauges to a check; `window` is how many findings were wanted."""
+    module = check.module
+    for result in check.results:
+        metrics.drift_detected.labels(module, result.detector).set(result.drifted)
+        metrics.drift_statistic.labels(module, result.detector).set(result.statistic)
+        metrics.drift_threshold.labels(module, result.detector).set(result.threshold)
+        metrics.drift_p_value.labels(module, result.detector).set(result.p_value)
+    for shift in check.features:
+        metrics.drift_feature_statistic.labels(module, shift.name).set(shift.statistic)
+        metrics.drift_feature_detected.labels(module, shift.name).set(shift.drifted)
+    metrics.drift_window_fill.labels(module).set(check.window_size / window)
+    metrics.drift_reference_findings.labels(module).set(check.reference_size)
+    metrics.drift_last_check.labels(module).set(check.at.timestamp())
+    metrics.drift_check_duration.labels(module).set(check.seconds)
+
+
+def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
+    """Set the gauges to what reviewers said lately, and to what the newest confidences let expect."""
+    for card in cards:
+        counts = labelled(engine, card.module, datetime.now(UTC) - LABELLED_SINCE)
+        for predicted in card.labels:
+            for actual in card.labels:
+                for confidence in CONFIDENCE_BINS:
+                    found = counts[predicted, actual, confidence]
+                    metrics.labelled_findings.labels(card.module, predicted, actual, confidence).set(found)
+        newest = last_confidences(engine, card.module, ESTIMATED_FINDINGS)
+        if (estimate := estimated_accuracy(np.array(newest))) is not None:
+            metrics.estimated_accuracy.labels(card.module).set(estimate.value)

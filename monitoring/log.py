@@ -1,0 +1,149 @@
+"""The prediction log's writing end: many predictions, one transaction, and nothing acknowledged before its commit.
+
+Each API worker has one writer thread. It takes whatever waits, commits it at once and only then lets the answers
+go, so that under load the cost of a commit is shared (group commit, as databases do it themselves: Helland et al.
+1987, "Group commit timers and high volume transaction systems"). While the database is gone, predictions are
+refused or spooled to a journal, by setting.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from time import perf_counter
+
+from alembic.util import CommandError
+from sqlalchemy import Engine, insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from imip.errors import LogUnavailable
+from monitoring import metrics
+from monitoring.database import migrate
+from monitoring.journal import Journal, JournalFull
+from monitoring.record import Record
+from monitoring.tables import predictions
+
+BATCH = 256  # rows of one transaction at most
+PROBE_SECONDS = 1.0  # between looks whether a database that was gone is back, or the journal holds something
+
+Waiting = tuple[Record, "Future[None]"]
+
+log = logging.getLogger("imip.log")
+
+
+class PredictionLog:
+    """Takes the findings of one worker."""
+
+    def __init__(self, engine: Engine, journal: Journal | None = None) -> None:
+        """`journal`: where predictions wait while the database is gone; without one they are refused."""
+        self._engine, self._journal = engine, journal
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._up = False
+        self._closing = threading.Event()
+        try:
+            self._open()
+        except SQLAlchemyError as fault:
+            self._lost(fault)
+        self._threads = [
+            threading.Thread(target=work, name=f"prediction-log-{work.__name__}", daemon=True)
+            for work in (self._write, self._recover)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def available(self) -> bool:
+        """Whether a prediction made now can be expected to find its place."""
+        return self._up or self._journal is not None
+
+    def add(self, record: Record) -> "Future[None]":
+        """Hand a finding over. The future is done once it is committed, or raises LogUnavailable."""
+        future: Future[None] = Future()
+        self._queue.put((record, future))
+        return future
+
+    def close(self) -> None:
+        """Commit what waits, and end."""
+        self._closing.set()
+        self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            # Nobody waits any more where a request was given up.
+            batch = [one for one in (first, *self._more()) if one[1].set_running_or_notify_cancel()]
+            if not batch:
+                continue
+            try:
+                self._keep([record for record, _ in batch])
+            except Exception as fault:  # noqa: BLE001 (whatever it is, who waits must hear of it, and the next is served)
+                for _, future in batch:
+                    future.set_exception(fault)
+            else:
+                for _, future in batch:
+                    future.set_result(None)
+
+    def _more(self) -> Iterator[Waiting]:
+        """Yield what waits already, as far as it fits into one batch."""
+        for _ in range(BATCH - 1):
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return
+            if item is None:
+                return self._queue.put(None)  # the end, to be found again after this batch
+            yield item
+
+    def _keep(self, records: list[Record]) -> None:
+        rows = [record.row() for record in records]
+        if self._up:
+            start = perf_counter()
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(predictions), rows)
+            except SQLAlchemyError as fault:
+                self._lost(fault)
+            else:
+                metrics.log_commit_duration.observe(perf_counter() - start)
+                metrics.log_commit_rows.observe(len(rows))
+                metrics.log_rows.labels("written").inc(len(rows))
+                return
+        self._spool(rows)
+
+    def _spool(self, rows: list[dict[str, object]]) -> None:
+        """Keep rows in the journal. Raises LogUnavailable if there is none, or it is full, or fails too."""
+        try:
+            if self._journal is None:
+                raise LogUnavailable("The prediction log cannot be written; try again later.")
+            self._journal.append(rows)
+        except (SQLAlchemyError, JournalFull, LogUnavailable) as fault:
+            metrics.log_rows.labels("refused").inc(len(rows))
+            raise LogUnavailable("The prediction log cannot be written; try again later.") from fault
+        metrics.log_rows.labels("spooled").inc(len(rows))
+
+    def _lost(self, fault: SQLAlchemyError) -> None:
+        self._up = False
+        metrics.log_failures.inc()
+        metrics.log_available.set(0)
+        log.error("the prediction log cannot be written", extra={"fields": {"fault": type(fault).__name__}})
+
+    def _recover(self) -> None:
+        """Look whether a database that was gone is back, and give it what waits in the journal."""
+        while not self._closing.wait(PROBE_SECONDS):
+            # A schema newer than this server may be taken back; until then nothing is written.
+            with contextlib.suppress(SQLAlchemyError, CommandError):
+                if not self._up:
+                    self._open()
+                    log.info("the prediction log can be written again")
+                if self._journal is not None:
+                    while self._up and self._journal.replay(self._engine):
+                        pass
+                    metrics.log_journal_rows.set(len(self._journal))
+
+    def _open(self) -> None:
+        migrate(self._engine)
+        self._up = True
+        metrics.log_available.set(1)

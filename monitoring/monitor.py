@@ -1,0 +1,110 @@
+"""The monitor's loop: run the checks that are due, record what they say, export what is recorded.
+
+Any number of monitors may watch one database. The one that holds the lease computes and does the chores; all export
+the newest rows, so that each replica shows the same.
+"""
+
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from time import monotonic
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from monitoring import checks, metrics
+from monitoring.database import migrate
+from monitoring.gauges import show_check
+from monitoring.lease import MONITOR, Lease
+from monitoring.watch import Watch
+
+POLL_SECONDS = 1.0
+NICENESS = 19  # the least share of the processors: predictions come first
+
+T = TypeVar("T")
+
+log = logging.getLogger("imip.drift")
+
+
+class Chore:
+    """Something the monitor that computes does from time to time."""
+
+    def __init__(self, work: Callable[[], object], seconds: float) -> None:
+        self._work, self._seconds, self._next = work, seconds, 0.0
+
+    @property
+    def due(self) -> bool:
+        return monotonic() >= self._next
+
+    def __call__(self) -> None:
+        self._next = monotonic() + self._seconds
+        self._work()
+
+
+class Monitor:
+    """Watches modules until it is stopped."""
+
+    def __init__(
+        self, engine: Engine, watches: Sequence[Watch], exports: Sequence[Chore] = (), chores: Sequence[Chore] = ()
+    ) -> None:
+        """`exports` are done by every monitor, `chores` by the one that computes."""
+        self._engine, self._watches, self._exports, self._chores = engine, watches, exports, chores
+        self._lease = Lease(engine, MONITOR, uuid.uuid4().hex)
+        self._background = ThreadPoolExecutor(1, "drift", initializer=_step_back)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="drift-monitor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the turn at hand, and let another monitor take over at once."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        migrated = False
+        while not self._stopping.wait(POLL_SECONDS):
+            try:
+                if not migrated:
+                    migrate(self._engine)
+                    migrated = True
+                self._turn()
+            except Exception as fault:  # noqa: BLE001 (whatever failed, the next turn may succeed, and the metric tells)
+                metrics.drift_failures.inc()
+                log.error("a turn of the drift monitor failed", extra={"fields": {"fault": type(fault).__name__}})
+        if migrated:
+            self._lease.release()
+
+    def _turn(self) -> None:
+        computes = self._lease.take()
+        metrics.drift_computing.set(computes)
+        for watch in self._watches:
+            if computes and watch.due():
+                check = self._held(self._background.submit(watch.check, "monitor"))
+                if check is not None and self._lease.take():
+                    checks.keep(self._engine, check)
+            self._export(watch)
+        for chore in (*self._exports, *(self._chores if computes else ())):
+            if chore.due:
+                self._held(self._background.submit(chore))
+
+    def _held(self, work: "Future[T]") -> T:
+        """Return what the background does, the lease prolonged meanwhile."""
+        while not wait([work], POLL_SECONDS).done:
+            self._lease.take()
+        return work.result()
+
+    def _export(self, watch: Watch) -> None:
+        check = checks.latest(self._engine, watch.card.module)
+        if check is not None:
+            show_check(check, watch.settings.window)
+
+
+def _step_back() -> None:
+    """Run this thread, and those it starts, only while nobody else wants the processors. Linux counts by thread."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)

@@ -1,0 +1,249 @@
+"""How well a module does: counted where reviewers gave labels, estimated from calibrated confidences where not.
+
+Labelled findings are seldom a random sample: reviewers look where they doubt. Estimates see every finding, but trust
+the model's own calibration. Neither replaces the other, so both are given. The database adds up, whole weeks at
+once; what reaches Python grows with labels and versions, never with rows.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, select
+
+from imip.oversight import ConfidenceBin, Interval, LabelPerformance, WeekPerformance
+from monitoring.tables import feedback, predictions
+
+Z = 1.959963984540054  # two-sided 95% of the normal distribution
+WEEK = timedelta(weeks=1)
+BINS = 10  # of confidence, equal widths; an edge belongs to the upper bin, 1 to the last
+CONFIDENCE_BINS = tuple(f"{step / BINS:.1f}-{(step + 1) / BINS:.1f}" for step in range(BINS))
+
+Labelled = tuple[str, str, str]  # predicted label, actual label, one of CONFIDENCE_BINS
+
+
+def labelled(engine: Engine, module: str, since: datetime) -> Counter[Labelled]:
+    """Count the labelled findings that were predicted at `since` (aware) or later."""
+    columns = feedback.c
+    key = (columns.predicted, columns.actual, _bin())
+    query = select(*key, func.count()).where(columns.module == module, columns.predicted_at >= since).group_by(*key)
+    with engine.execution_options(reading=True).connect() as connection:
+        rows = connection.execute(query).all()
+    return Counter({(predicted, actual, CONFIDENCE_BINS[step]): n for predicted, actual, step, n in rows})
+
+
+def performance(engine: Engine, module: str, since: datetime, until: datetime | None = None) -> list[WeekPerformance]:
+    """Judge each model version in each week, from the one that holds `since` to the one that holds `until`.
+
+    Both are aware; without `until` the running week is the last. Weeks are whole ISO weeks in UTC; one without
+    predictions or labels is left out. Oldest first, then by version.
+    """
+    now = datetime.now(UTC)
+    end = _monday(min(until or now, now)) + WEEK
+    with engine.execution_options(reading=True).connect() as connection:
+        weeks = _weeks(connection, module, _monday(since), end)
+        return [one for week in weeks for one in _judge_week(connection, module, week)]
+
+
+def estimated_accuracy(confidences: NDArray[np.floating[Any]]) -> Interval | None:
+    """Estimate accuracy without labels as the mean calibrated confidence; `confidences` (n,), 0..1. None of none.
+
+        accuracy = sum(c) / n,   interval +- 1.96 * sqrt(sum(c * (1 - c))) / n, cut to 0..1
+
+    The number of right answers is Poisson-binomial, here taken as normal. The interval is where the accuracy of
+    these very findings lies, provided that confidences are calibrated on the scans seen now and findings are
+    independent. Foreign scans usually make the estimate too high, repeated scans the interval too narrow.
+
+    Sources: confidence-based performance estimation (CBPE), documentation of NannyML; Garg et al., Leveraging
+    unlabeled data to predict out-of-distribution performance, ICLR 2022 (average confidence; too high under shift).
+    """
+    confidences = np.asarray(confidences, np.float64)
+    return _expected_mean(float(confidences.sum()), float((confidences * (1 - confidences)).sum()), confidences.size)
+
+
+def wilson(hits: int, n: int) -> Interval | None:
+    """Return a counted share with its Wilson score interval; None of no trials.
+
+    (p + z^2 / 2n +- z * sqrt(p * (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
+    """
+    if n == 0:
+        return None
+    share, tail = hits / n, Z * Z / n
+    centre = share + tail / 2
+    half = (tail * (share * (1 - share) + tail / 4)) ** 0.5
+    return _interval(share, (centre - half) / (1 + tail), (centre + half) / (1 + tail))
+
+
+def _interval(value: float, low: float, high: float) -> Interval:
+    """Cut an interval to 0..1, its value inside whatever rounding did."""
+    return Interval(value=value, low=min(value, max(0.0, low)), high=max(value, min(1.0, high)))
+
+
+def _expected_mean(total: float, variance: float, n: int) -> Interval | None:
+    """Estimate total / n, where `variance` is the total's."""
+    if n == 0:
+        return None
+    return _interval(total / n, (total - Z * variance**0.5) / n, (total + Z * variance**0.5) / n)
+
+
+def _expected_share(part: float, part_variance: float, rest: float, rest_variance: float) -> Interval | None:
+    """Estimate part / (part + rest) of two independent sums, its variance by the delta method; None of nothing."""
+    whole = part + rest
+    if whole == 0:
+        return None
+    half = Z * (rest**2 * part_variance + part**2 * rest_variance) ** 0.5 / whole**2
+    return _interval(part / whole, part / whole - half, part / whole + half)
+
+
+def _monday(moment: datetime) -> datetime:
+    day = moment.astimezone(UTC).date()
+    return datetime.combine(day - timedelta(days=day.weekday()), time(), UTC)
+
+
+def _weeks(connection: Connection, module: str, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the weeks that hold anything, so that a long span costs what is in it."""
+    times = ((predictions.c.module, predictions.c.at), (feedback.c.module, feedback.c.predicted_at))
+    while start < end:
+        firsts = (select(func.min(at)).where(of == module, at >= start, at < end) for of, at in times)
+        found = [moment for first in firsts if (moment := connection.execute(first).scalar()) is not None]
+        if not found:
+            return
+        week = _monday(min(found))
+        yield week
+        start = week + WEEK
+
+
+def _bin() -> ColumnElement[int]:
+    """Return a labelled finding's bin as SQL; databases differ in how they cast to integers."""
+    return case(*((feedback.c.confidence >= step / BINS, step) for step in range(BINS - 1, 0, -1)), else_=0)
+
+
+class _Cell(NamedTuple):
+    """Labelled findings that agree in all three of `Labelled`."""
+
+    predicted: str
+    actual: str
+    step: int  # index in CONFIDENCE_BINS
+    n: int
+    confidence: float  # sum
+    squared_error: float  # sum of (confidence - 1 if right else 0)^2
+
+
+class _Sum(NamedTuple):
+    """A sum of probabilities, and the variance of the number of hits they announce: the sum of p * (1 - p)."""
+
+    total: float = 0.0
+    variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Week:
+    """One model version in one week, added up."""
+
+    cells: list[_Cell] = field(default_factory=list)
+    given: dict[str, int] = field(default_factory=dict)  # predictions by the label given
+    expected: dict[tuple[str, str], _Sum] = field(default_factory=dict)  # by label given, then the possibly actual
+
+
+def _judge_week(connection: Connection, module: str, week: datetime) -> list[WeekPerformance]:
+    versions: defaultdict[str, _Week] = defaultdict(_Week)
+    _add_labelled(connection, module, week, versions)
+    _add_expected(connection, module, week, versions)
+    return [_judge(week.date(), version, versions[version]) for version in sorted(versions)]
+
+
+def _add_labelled(connection: Connection, module: str, week: datetime, versions: defaultdict[str, _Week]) -> None:
+    columns = feedback.c
+    error = columns.confidence - case((columns.predicted == columns.actual, 1.0), else_=0.0)
+    key = (columns.version, columns.predicted, columns.actual, _bin())
+    query = (
+        select(*key, func.count(), func.sum(columns.confidence), func.sum(error * error))
+        .where(columns.module == module, columns.predicted_at >= week, columns.predicted_at < week + WEEK)
+        .group_by(*key)
+    )
+    for version, *cell in connection.execute(query):
+        versions[version].cells.append(_Cell(*cell))
+
+
+def _add_expected(connection: Connection, module: str, week: datetime, versions: defaultdict[str, _Week]) -> None:
+    """Add the expected confusion matrix: each finding counts for every label, by that label's probability."""
+    columns = predictions.c
+    here = and_(columns.module == module, columns.at >= week, columns.at < week + WEEK)
+    samples = select(func.min(columns.id)).where(here).group_by(columns.version)  # all of a version share their labels
+    known = connection.execute(select(columns.probabilities).where(columns.id.in_(samples))).scalars()
+    names = sorted({name for probabilities in known for name in probabilities})
+    chances = [columns.probabilities[name].as_float() for name in names]
+    sums = [func.sum(part) for chance in chances for part in (chance, chance * (1 - chance))]
+    query = select(columns.version, columns.label, func.count(), *sums).where(here)
+    for version, given, n, *added in connection.execute(query.group_by(columns.version, columns.label)):
+        versions[version].given[given] = n
+        for name, total, variance in zip(names, added[::2], added[1::2], strict=True):
+            if total is not None:  # else a label of another version
+                versions[version].expected[given, name] = _Sum(total, variance)
+
+
+def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
+    confusion: Counter[tuple[str, str]] = Counter()  # (actual, predicted)
+    for cell in seen.cells:
+        confusion[cell.actual, cell.predicted] += cell.n
+    n = confusion.total()
+    names = sorted({name for pair in (*confusion, *seen.expected) for name in pair})
+    right = [seen.expected.get((name, name), _Sum()) for name in names]
+    findings = sum(seen.given.values())
+    calibration = tuple(_calibration(seen.cells))
+    return WeekPerformance(
+        week=week,
+        version=version,
+        predictions=findings,
+        labelled=n,
+        confusion={actual: {given: confusion[actual, given] for given in names} for actual in names} if n else {},
+        accuracy=wilson(sum(confusion[name, name] for name in names), n),
+        labels=tuple(_judge_label(name, names, confusion, seen) for name in names),
+        expected_calibration_error=_calibration_error(calibration),
+        brier_score=sum(cell.squared_error for cell in seen.cells) / n if n else None,
+        calibration=calibration,
+        estimated_accuracy=_expected_mean(sum(s.total for s in right), sum(s.variance for s in right), findings),
+    )
+
+
+def _judge_label(name: str, names: list[str], confusion: Counter[tuple[str, str]], seen: _Week) -> LabelPerformance:
+    hits = confusion[name, name]
+    actual = sum(confusion[name, given] for given in names)
+    predicted = sum(confusion[other, name] for other in names)
+    found = seen.expected.get((name, name), _Sum())
+    missed = [s for (given, possible), s in seen.expected.items() if possible == name and given != name]
+    return LabelPerformance(
+        label=name,
+        predicted=predicted,
+        actual=actual,
+        sensitivity=wilson(hits, actual),
+        false_negative_rate=wilson(actual - hits, actual),
+        precision=wilson(hits, predicted),
+        estimated_sensitivity=_expected_share(*found, sum(s.total for s in missed), sum(s.variance for s in missed)),
+        estimated_precision=_expected_mean(*found, seen.given.get(name, 0)),
+    )
+
+
+def _calibration(cells: list[_Cell]) -> Iterator[ConfidenceBin]:
+    for step, name in enumerate(CONFIDENCE_BINS):
+        inside = [cell for cell in cells if cell.step == step]
+        n = sum(cell.n for cell in inside)
+        accuracy = wilson(sum(cell.n for cell in inside if cell.predicted == cell.actual), n)
+        if accuracy is not None:
+            confidence = sum(cell.confidence for cell in inside) / n
+            yield ConfidenceBin(confidence=name, labelled=n, mean_confidence=confidence, accuracy=accuracy)
+
+
+def _calibration_error(bins: tuple[ConfidenceBin, ...]) -> float | None:
+    """Average over bins, weighted by findings, how far mean confidence is from accuracy; few findings inflate it.
+
+    Sources: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
+    """
+    gap = sum(one.labelled * abs(one.mean_confidence - one.accuracy.value) for one in bins)
+    return gap / sum(one.labelled for one in bins) if bins else None

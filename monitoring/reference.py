@@ -1,0 +1,107 @@
+"""The reference that drift is measured from: the artifact's own, or one made later from logged predictions.
+
+Either way it holds independent findings only, so that the tests' assumptions hold for it as for the window.
+A reference made later is a numbered version in the database; the newest one of a model version is in use.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, RowMapping, insert, select
+
+from imip.card import Card
+from imip.model import VERSION_LENGTH, digest, read_reference
+from monitoring.findings import Findings
+from monitoring.independence import independent
+from monitoring.tables import drift_references
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What findings look like while nothing has changed."""
+
+    version: str  # of its content
+    findings: Findings  # independent
+    kinship: float  # distance of embeddings below which two findings are of one patient
+    since: datetime | None = None  # of the predictions it was made from; None for the artifact's own
+    until: datetime | None = None
+
+
+def artifact_reference(folder: Path, card: Card) -> Reference:
+    """Return the reference that an artifact brings. Raises ArtifactError if it is damaged."""
+    return _unpacked(read_reference(folder, card))
+
+
+def logged_reference(findings: Findings, kinship: float, since: datetime, until: datetime) -> Reference:
+    """Return a reference of logged findings that are independent by `kinship`, which is the model's."""
+    return _unpacked(_arrays(findings, kinship), since, until)
+
+
+def current(engine: Engine, card: Card, artifact: Reference) -> Reference:
+    """Return the reference in use for a model version: the newest in the database, else the artifact's."""
+    columns = drift_references.c
+    query = (
+        select(drift_references)
+        .where(columns.module == card.module, columns.model_version == card.version)
+        .order_by(columns.id.desc())
+        .limit(1)
+    )
+    with engine.execution_options(reading=True).connect() as connection:
+        row = connection.execute(query).mappings().first()
+    return artifact if row is None else _stored(row)
+
+
+def store(engine: Engine, card: Card, reference: Reference) -> None:
+    """Put a reference into use for a model version; the earlier ones stay in the database."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **_arrays(reference.findings, reference.kinship))
+    row = {
+        "version": reference.version,
+        "module": card.module,
+        "model_version": card.version,
+        "at": datetime.now(UTC),
+        "size": len(reference.findings),
+        "since": reference.since,
+        "until": reference.until,
+        "arrays": packed.getvalue(),
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(drift_references), row)
+
+
+def _stored(row: RowMapping) -> Reference:
+    with np.load(io.BytesIO(row["arrays"]), allow_pickle=False) as arrays:
+        return _unpacked(arrays, row["since"], row["until"])
+
+
+def _arrays(findings: Findings, kinship: float) -> dict[str, NDArray[Any]]:
+    return {
+        "embeddings": findings.embeddings,
+        "features": findings.features,
+        "names": np.array(findings.names, np.str_),
+        "confidences": findings.confidences,
+        "labels": findings.labels,
+        "kinship": np.array(kinship, np.float32),
+    }
+
+
+def _unpacked(
+    arrays: Mapping[str, NDArray[Any]], since: datetime | None = None, until: datetime | None = None
+) -> Reference:
+    findings = Findings(
+        arrays["embeddings"].astype(np.float32),
+        arrays["features"].astype(np.float32),
+        tuple(str(name) for name in arrays["names"]),
+        arrays["confidences"].astype(np.float32),
+        arrays["labels"].astype(np.str_),
+    )
+    kinship = float(arrays["kinship"])
+    version = digest(b"".join(array.tobytes() for array in _arrays(findings, kinship).values()))[:VERSION_LENGTH]
+    rows = independent(findings.embeddings, kinship)
+    return Reference(version, findings.take(rows), kinship, since, until)

@@ -1,0 +1,45 @@
+"""What the prediction log forgets: rows too old and rows too many, in small transactions between which others write."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, Table, delete, func, select
+
+from monitoring.tables import drift_checks, feedback, predictions
+
+BATCH = 500  # rows in one transaction
+REST_SECONDS = 0.05  # between two transactions, so that predictions come first
+
+
+def prune(engine: Engine, days: float, rows: int) -> int:
+    """Delete predictions, feedback and checks older than `days`, and the oldest predictions beyond `rows`.
+
+    Returns how many rows are gone.
+    """
+    oldest = datetime.now(UTC) - timedelta(days=days)
+    gone = sum(_batches(engine, predictions, predictions.c.at < oldest))
+    gone += sum(_batches(engine, drift_checks, drift_checks.c.at < oldest))
+    gone += sum(_batches(engine, feedback, feedback.c.predicted_at < oldest))
+    if (last := _first_to_keep(engine, rows)) is not None:
+        gone += sum(_batches(engine, predictions, predictions.c.id < last))
+    return gone
+
+
+def _first_to_keep(engine: Engine, rows: int) -> int | None:
+    """Return the number of the oldest prediction within the newest `rows`, by number: nothing is counted through."""
+    with engine.execution_options(reading=True).connect() as connection:
+        last = connection.execute(select(func.max(predictions.c.id))).scalar_one()
+    return None if last is None else last - rows + 1
+
+
+def _batches(engine: Engine, table: Table, condition: ColumnElement[bool]) -> Iterator[int]:
+    key = table.primary_key.columns[0]
+    doomed = select(key).where(condition).limit(BATCH)
+    while True:
+        with engine.begin() as connection:
+            gone = connection.execute(delete(table).where(key.in_(doomed.scalar_subquery()))).rowcount
+        yield gone
+        if gone < BATCH:
+            return
+        time.sleep(REST_SECONDS)

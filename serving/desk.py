@@ -1,0 +1,125 @@
+"""What a worker answers beside findings: it reads the prediction log, and writes feedback and wishes for reports."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, RowMapping
+
+from imip.errors import ReportUnavailable, UnknownModule
+from imip.finding import Meta
+from imip.oversight import (
+    DetectorVerdict,
+    DriftCheck,
+    DriftStatus,
+    FeatureVerdict,
+    Feedback,
+    FeedbackAnswer,
+    LoggedPrediction,
+    Performance,
+    PredictionPage,
+)
+from monitoring import checks, metrics, performance, reports
+from monitoring.checks import Check
+from monitoring.feedback import give
+from monitoring.history import Filter, Position, recent
+from monitoring.lease import MONITOR, is_held
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+if TYPE_CHECKING:
+    from serving.pages import PredictionQuery
+
+
+class Desk:
+    """The answers of one worker."""
+
+    def __init__(self, engine: Engine, meta: Meta) -> None:
+        self.meta = meta
+        self._engine = engine
+
+    def predictions(self, query: "PredictionQuery") -> PredictionPage:
+        """Return a page of predictions. Raises UnknownModule if a module is named that is not served."""
+        module = self._module(query.module) if query.module else None
+        wanted = Filter(module, query.label, query.since, query.until)
+        rows = recent(self._engine, wanted, query.limit + 1, _position(query.before))
+        page = rows[: query.limit]
+        return PredictionPage(
+            predictions=tuple(LoggedPrediction.model_validate(dict(row)) for row in page),
+            next=_cursor(page[-1]) if len(rows) > len(page) else None,
+        )
+
+    def drift(self) -> DriftStatus:
+        """Return the latest check of each module."""
+        found = {module.name: checks.latest(self._engine, module.name) for module in self.meta.modules}
+        return DriftStatus(
+            monitor="running" if is_held(self._engine, MONITOR) else "absent",
+            modules={name: _drift_check(check) for name, check in found.items() if check},
+        )
+
+    def performance(self, module: str | None, back: timedelta) -> Performance:
+        """Return how well a module did. Raises UnknownModule if it is not served."""
+        name = self._module(module)
+        weeks = performance.performance(self._engine, name, datetime.now(UTC) - back)
+        return Performance(module=name, weeks=tuple(weeks))
+
+    def feedback(self, given: Feedback) -> FeedbackAnswer:
+        """Keep the true label of a finding. Raises UnknownPrediction or UnknownLabel."""
+        answer = give(self._engine, given)
+        metrics.feedback_given.labels(answer.module).inc()
+        return answer
+
+    def report(self, module: str | None) -> bytes | None:
+        """Return the newest report on a module, gzipped, and have a newer one made if there was a check since.
+
+        None while the first one is being made. Raises UnknownModule, and ReportUnavailable if nobody can make one.
+        """
+        name = self._module(module)
+        check, report = checks.latest(self._engine, name), reports.newest(self._engine, name)
+        if report is not None and (check is None or check.at <= report[0]):
+            return report[1]
+        if report is None and find_spec("evidently") is None:
+            raise ReportUnavailable("The report's library is not installed here; the extra `report` brings it.")
+        if report is None and not is_held(self._engine, MONITOR):
+            raise ReportUnavailable("No drift monitor is running that would make the report.")
+        reports.wish(self._engine, name)
+        return report and report[1]
+
+    def _module(self, name: str | None) -> str:
+        served = [module.name for module in self.meta.modules]
+        if name is not None and name not in served:
+            raise UnknownModule(f"No such module is served here; there are: {', '.join(served)}.")
+        return name or self.meta.default_module
+
+
+def _drift_check(check: Check) -> DriftCheck:
+    return DriftCheck(
+        at=check.at,
+        drifted=check.drifted,
+        version=check.version,
+        reference=check.reference,
+        reference_size=check.reference_size,
+        window_size=check.window_size,
+        window_rows=check.window_rows,
+        since=check.since,
+        until=check.until,
+        seconds=check.seconds,
+        detectors=tuple(
+            DetectorVerdict(**{name: getattr(result, name) for name in DetectorVerdict.model_fields})
+            for result in check.results
+        ),
+        features=tuple(FeatureVerdict(**asdict(shift)) for shift in check.features),
+    )
+
+
+def _cursor(row: RowMapping) -> str:
+    """Name a position in the log: microseconds since 1970 and the prediction's number."""
+    return f"{(row['at'] - EPOCH) // timedelta(microseconds=1)}-{row['id']}"
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    microseconds, number = cursor.split("-")
+    return EPOCH + timedelta(microseconds=int(microseconds)), int(number)

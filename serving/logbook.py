@@ -1,0 +1,60 @@
+"""A worker's hand in the prediction log: every finding is entered before it is answered."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from imip.analysis import Analysis
+from imip.errors import LogUnavailable
+from imip.modules import AnalysisModule
+from imip.settings import Settings
+from monitoring.database import connect
+from monitoring.journal import Journal
+from monitoring.log import PredictionLog
+from monitoring.record import Record
+
+
+class Logbook:
+    """The prediction log as the API sees it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = connect(settings.database)
+        spools = settings.log_outage == "spool"
+        file = settings.data_folder.expanduser() / "journal.sqlite3"
+        self._log = PredictionLog(self.engine, Journal(file, settings.journal_rows) if spools else None)
+
+    @property
+    def available(self) -> bool:
+        return self._log.available
+
+    def check(self) -> None:
+        """Refuse work whose answer could not be logged. Raises LogUnavailable."""
+        if not self.available:
+            raise LogUnavailable("The prediction log cannot be written; try again later.")
+
+    async def enter(self, analysis: Analysis, module: AnalysisModule, request_id: str) -> None:
+        """Return once the finding is in the log. Raises LogUnavailable if it cannot be."""
+        await asyncio.wrap_future(self._log.add(record(analysis, module, request_id)))
+
+    def close(self) -> None:
+        self._log.close()
+
+
+def record(analysis: Analysis, module: AnalysisModule, request_id: str) -> Record:
+    """Describe an analysis for the log."""
+    judgement = analysis.judgement
+    return Record(
+        request_id=request_id,
+        at=datetime.now(UTC),
+        module=module.name,
+        version=module.model.card.version,
+        format=analysis.scan.format,
+        label=judgement.label,
+        confidence=judgement.confidence,
+        probabilities=judgement.probabilities,
+        decision=judgement.decision,
+        warnings=analysis.warnings,
+        seconds=analysis.watch.seconds,
+        features=analysis.features,
+        embedding=analysis.output.embedding,
+        attributes=analysis.scan.attributes,
+    )

@@ -1,0 +1,66 @@
+"""The drift monitor as this server's settings want it."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from sqlalchemy import Engine
+
+from imip.errors import UnknownModule
+from imip.model import load, read_card
+from imip.modules import MODULES, AnalysisModule
+from imip.settings import Settings
+from monitoring.database import connect, migrate
+from monitoring.gauges import show_performance
+from monitoring.monitor import Chore, Monitor
+from monitoring.reference import artifact_reference
+from monitoring.reports import make_wished
+from monitoring.retention import prune
+from monitoring.watch import Watch
+from serving import store
+
+REPORTS_SECONDS = 2.0
+PERFORMANCE_SECONDS = 30.0
+RETENTION_SECONDS = 600.0
+
+
+def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
+    """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
+    engine = connect(settings.database)
+    watches = [_watch(engine, settings, tag) for tag in tags.values()]
+    return Monitor(
+        engine,
+        watches,
+        exports=[Chore(partial(show_performance, engine, [watch.card for watch in watches]), PERFORMANCE_SECONDS)],
+        chores=[
+            Chore(partial(make_wished, engine), REPORTS_SECONDS),
+            Chore(partial(prune, engine, settings.retention_days, settings.retention_rows), RETENTION_SECONDS),
+        ],
+    )
+
+
+def watched(module: str) -> tuple[Engine, Watch]:
+    """Return the log and one module as the settings of this process want them, for a command.
+
+    Raises UnknownModule if the settings do not enable it.
+    """
+    settings = Settings()
+    engine = connect(settings.database)
+    migrate(engine)
+    return engine, _watch(engine, settings, _tag(settings, module))
+
+
+def served(module: str) -> AnalysisModule:
+    """Return a module as it would be served. Raises UnknownModule if the settings do not enable it."""
+    return MODULES[module](load(store.folder(_tag(Settings(), module))))
+
+
+def _tag(settings: Settings, module: str) -> str:
+    if module not in settings.modules:
+        raise UnknownModule(f"No such module is enabled; there are: {', '.join(settings.modules)}.")
+    return store.pinned(settings)[module]
+
+
+def _watch(engine: Engine, settings: Settings, tag: str) -> Watch:
+    folder = store.folder(tag)
+    card = read_card(folder)
+    return Watch(engine, card, artifact_reference(folder, card), settings.drift_of(card.module))
