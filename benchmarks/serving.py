@@ -6,31 +6,22 @@ so that a busy machine slows them alike; only their ratios travel from one machi
 """
 
 import argparse
-import http.client
 import os
 import platform
 import shlex
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import psutil
+from benchmarks.server import REPOSITORY, Memory, Server, post, say, seconds, serving, throughput
 
-REPOSITORY = Path(__file__).parents[1]
 MODULE = "brain-tumor"
 WARM_UP = 20  # requests before anything is measured
-START_SECONDS = 120.0
-POLL_SECONDS = 0.02
-BOUNDARY = "benchmark"
 PACKAGES = ("bentoml", "ai-edge-litert", "numpy", "opencv-python", "pydicom")
 
 
@@ -51,7 +42,7 @@ def main() -> None:
             pairs = {route: alternate(call, server, route, scan, options.requests) for route, call in local.items()}
             clients = 2 * options.workers
             say(f"{options.requests} requests of each kind from {clients} clients ...")
-            rates = {route: throughput(server, route, scan, options.requests, clients) for route in local}
+            rates = {route: throughput(server, route, [scan], options.requests, clients) for route in local}
             memory = server.memory()
     print(machine(options, len(scan), before))
     print(latency_table(pairs))
@@ -88,82 +79,6 @@ def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Of one process, in MiB. `own`: proportional set size, in which shared pages count by their share."""
-
-    name: str
-    resident: float
-    own: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server."""
-
-    port: int
-    process: "subprocess.Popen[bytes]"
-
-    def connect(self) -> http.client.HTTPConnection:
-        """Open a connection that is kept alive."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-
-    def ready(self) -> bool:
-        """Ask whether it takes requests."""
-        connection = self.connect()
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def family(self) -> list[psutil.Process]:
-        """Return the main process and all it started."""
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
-
-    def processor_seconds(self) -> float:
-        """Return the processor time that all its processes have used."""
-        times = [process.cpu_times() for process in self.family()]
-        return sum(one.user + one.system for one in times)
-
-    def memory(self) -> list[Memory]:
-        """Measure every process."""
-        return [measure_memory(process) for process in self.family()]
-
-
-@contextmanager
-def serving(home: Path, workers: int) -> Iterator[tuple[Server, float]]:
-    """Run a server until the block ends; yields it and the seconds it took to be ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "bentoml", "serve", "service:service", "--host", "127.0.0.1", "--port", str(port)]
-    own = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "IMIP_WORKERS": str(workers)}
-    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
-    log_file = home / "log"
-    with log_file.open("wb") as log:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment | own, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    server = Server(port, process)
-    try:
-        while not server.ready():
-            if process.poll() is not None or time.perf_counter() - start > START_SECONDS:
-                sys.exit(f"The server did not start:\n{log_file.read_text(encoding='utf-8')[-4000:]}")
-            time.sleep(POLL_SECONDS)
-        yield server, time.perf_counter() - start
-    finally:
-        children = server.family() if process.poll() is None else []
-        process.terminate()
-        _, alive = psutil.wait_procs(children, timeout=20)
-        for child in alive:
-            child.kill()
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """Seconds of the same work done in this process and over HTTP, sample by sample."""
 
@@ -188,51 +103,6 @@ def alternate(call: Callable[[], object], server: Server, route: str, scan: byte
         there.append(seconds(lambda: post(connection, route, scan)))
     connection.close()
     return Pair(here, there, used, server.processor_seconds() - server_used)
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def post(connection: http.client.HTTPConnection, route: str, scan: bytes) -> None:
-    """Send a scan and read the whole answer."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="scan"\r\n\r\n'
-    body = head.encode() + scan + f"\r\n--{BOUNDARY}--\r\n".encode()
-    connection.request("POST", route, body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
-    response = connection.getresponse()
-    answer = response.read()
-    if response.status != http.client.OK:
-        sys.exit(f"{route} answered {response.status}: {answer[:500]!r}")
-
-
-def throughput(server: Server, route: str, scan: bytes, count: int, clients: int) -> float:
-    """Return answers a second while so many clients each send one request after another."""
-
-    def client(_: int) -> None:
-        connection = server.connect()
-        for _ in range(count // clients):
-            post(connection, route, scan)
-        connection.close()
-
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(client, range(clients)))  # opens every worker's path once
-        taken = seconds(lambda: list(pool.map(client, range(clients))))
-    return count // clients * clients / taken
-
-
-def measure_memory(process: psutil.Process) -> Memory:
-    """Read /proc on Linux; elsewhere the resident set is all there is."""
-    arguments = " ".join(process.cmdline())
-    name = "API worker" if "worker.service" in arguments else "main" if "bentoml serve" in arguments else "helper"
-    rollup = Path(f"/proc/{process.pid}/smaps_rollup")
-    if not rollup.exists():
-        return Memory(name, process.memory_info().rss / 2**20, None)
-    fields = dict(line.split(":") for line in rollup.read_text(encoding="ascii").splitlines()[1:])
-    resident, own = (int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss"))
-    return Memory(name, resident, own)
 
 
 def machine(options: argparse.Namespace, size: int, before: str) -> str:
@@ -306,11 +176,6 @@ def memory_table(memory: list[Memory]) -> str:
 def mebibytes(value: float | None) -> str:
     """Write a size that may be unknown."""
     return "unknown" if value is None else f"{value:.0f} MiB"
-
-
-def say(text: str) -> None:
-    """Show progress where it does not mix with the report."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

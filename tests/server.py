@@ -42,13 +42,14 @@ class Server:
         return [main, *main.children(recursive=True)]
 
     def workers(self, service: str = "imip") -> list[psutil.Process]:
-        """The processes of a service: the API, or the drift monitor beside it."""
-        return [
-            process
-            for process in self.processes()
-            for line in [" ".join(process.cmdline())]
-            if "worker.service" in line and f"--service-name {service} " in f"{line} "
-        ]
+        """The living processes of a service: the API, or the drift monitor beside it."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # nor is a zombie one
+                line = " ".join([*process.cmdline(), ""])
+                if "worker.service" in line and f"--service-name {service} " in line:
+                    found.append(process)
+        return found
 
     def log(self) -> str:
         return (self.root / "log").read_text(encoding="utf-8")

@@ -1,0 +1,134 @@
+"""The drift monitor as it runs beside the API: a drifted stream is noticed, an undrifted one is not, once for all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Engine, select
+
+from imip.heatmap import encode_png
+from imip.model import read_card
+from imip.settings import DriftSettings
+from monitoring.database import connect
+from monitoring.history import Filter
+from monitoring.reference import Reference, artifact_reference, store
+from monitoring.simulate import distort
+from monitoring.tables import drift_checks
+from monitoring.watch import Watch
+from postgres import Postgres
+from server import REPOSITORY, Server, running, wait_for
+
+ARTIFACT = REPOSITORY / "models" / "brain-tumor"
+# Strict enough that chance alone does not raise the undrifted verdict in a test.
+RULE = '{"brain-tumor": {"window": 60, "every": 20, "seconds": 5, "p_value": 0.001, "permutations": 1999}}'
+CHECK_SECONDS = 120.0  # for a check that comes after TensorFlow was loaded in the least favoured process
+
+
+def slice_of(seed: int) -> NDArray[np.uint8]:
+    """A bright ellipse of its own outline, texture and noise, (96, 96): unlike enough to count as a patient's own."""
+    rng = np.random.default_rng(seed)
+    side = int(rng.integers(3, 40))
+    coarse = rng.uniform(0, 1, (side, side)).astype(np.float32)
+    texture = cv2.resize(coarse, (96, 96), interpolation=cv2.INTER_CUBIC).clip(0, 1) ** rng.uniform(0.3, 3)
+    texture = texture * rng.uniform(0.2, 1) + rng.normal(0, rng.uniform(0, 0.25), (96, 96))
+    rows, columns = np.mgrid[0:96, 0:96]
+    height, width = rng.uniform(25, 46, 2)
+    inside = ((rows - 48) / height) ** 2 + ((columns - 48) / width) ** 2 < 1
+    return (255 * np.clip(np.where(inside, 0.1 + 0.9 * texture, 0), 0, 1)).astype(np.uint8)
+
+
+def send(server: Server, slices: list[NDArray[np.uint8]]) -> None:
+    with server.client() as client:
+        for pixels in slices:
+            assert client.post("/predict", files={"file": encode_png(pixels)}).status_code == 200
+
+
+def verdict(server: Server) -> dict[str, Any]:
+    body = server.http.get("/drift").json()
+    check: dict[str, Any] = body["modules"].get("brain-tumor", {})
+    return check
+
+
+@pytest.fixture(scope="module")
+def replicas(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
+) -> Iterator[tuple[Server, Server, Engine, Reference]]:
+    """Two servers on one database, and a reference made of what they were sent while nothing was wrong."""
+    url = postgres.database()
+    settings = {"IMIP_DATABASE_URL": url, "IMIP_DRIFT_MONITOR": "true", "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
+    with running(folders[0], **settings) as one, running(folders[1], **settings) as other:
+        send(one, [slice_of(seed) for seed in range(200)])
+        engine = connect(url)
+        card = read_card(ARTIFACT)
+        made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
+        assert made is not None
+        store(engine, card, made)
+        yield one, other, engine, made
+        engine.dispose()
+
+
+def test_an_undrifted_stream_raises_nothing_and_a_drifted_one_does_everywhere(
+    replicas: tuple[Server, Server, Engine, Reference],
+) -> None:
+    one, other, engine, reference = replicas
+    send(other, [slice_of(seed) for seed in range(1000, 1080)])
+    wait_for(lambda: verdict(one).get("reference") == reference.version, CHECK_SECONDS)
+    send(one, [slice_of(seed) for seed in range(1080, 1120)])
+    position = verdict(one)["at"]
+    wait_for(lambda: verdict(one)["at"] > position, CHECK_SECONDS)
+    check = verdict(one)
+    assert not check["drifted"], check
+    assert {detector["detector"] for detector in check["detectors"]} == {"mmd", "ks", "chi2"}
+    assert all(0 < detector["p_value"] <= 1 for detector in check["detectors"])
+    assert (check["reference_size"], check["window_size"]) == (len(reference.findings), 60)
+
+    rng = np.random.default_rng(0)
+    send(one, [distort(slice_of(seed), "blur", 5, rng) for seed in range(2000, 2120)])
+    wait_for(lambda: verdict(other)["drifted"], CHECK_SECONDS)
+    shifted = [feature["name"] for feature in verdict(one)["features"] if feature["drifted"]]
+    assert {"sharpness", "detail_ratio"} & set(shifted[:10])
+
+    wait_for(lambda: one.value("imip_drift_detected", detector="ks") == 1)
+    wait_for(lambda: other.value("imip_drift_detected", detector="ks") == 1)
+    assert one.value("imip_drift_computing") + other.value("imip_drift_computing") == 1
+    assert one.value("imip_drift_window_fill_ratio") == 1
+    assert one.value("imip_drift_failures_total") + other.value("imip_drift_failures_total") == 0
+    with engine.connect() as connection:
+        looked_at = connection.execute(select(drift_checks.c.reference, drift_checks.c.last_prediction)).all()
+    assert len(looked_at) == len(set(looked_at)) >= 3  # each window once, whoever computed
+
+
+def test_only_the_one_that_computes_pays_for_tensorflow(replicas: tuple[Server, Server, Engine, Reference]) -> None:
+    computing = [server for server in replicas[:2] if server.value("imip_drift_computing") == 1]
+    loaded = [server for server in replicas[:2] if "tensorflow" in maps(server, "imip_drift_monitor")]
+    assert loaded == computing
+    assert not any("tensorflow" in maps(server, "imip") for server in replicas[:2])
+
+
+def maps(server: Server, service: str) -> str:
+    """The names of the libraries that a service's processes have loaded."""
+    return " ".join(entry.path for worker in server.workers(service) for entry in worker.memory_maps())
+
+
+def test_a_report_is_made_in_the_background_and_kept(replicas: tuple[Server, Server, Engine, Reference]) -> None:
+    one, other, *_ = replicas
+    first = one.http.get("/reports/drift")
+    assert first.status_code == 202 and int(first.headers["retry-after"]) > 0
+    wait_for(lambda: other.http.get("/reports/drift").status_code == 200, CHECK_SECONDS)
+    page = one.http.get("/reports/drift")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "brain-tumor" in page.text and "not a medical device" in page.text
+
+
+def test_another_monitor_takes_over(replicas: tuple[Server, Server, Engine, Reference]) -> None:
+    one, other, *_ = replicas
+    computing, waiting = (one, other) if one.value("imip_drift_computing") == 1 else (other, one)
+    before = verdict(waiting)["at"]
+    computing.stop()
+    wait_for(lambda: waiting.value("imip_drift_computing") == 1, 60)
+    send(waiting, [slice_of(seed) for seed in range(3000, 3040)])
+    wait_for(lambda: verdict(waiting)["at"] > before, CHECK_SECONDS)

@@ -1,0 +1,173 @@
+"""The routes beside the inferences: logged predictions, feedback, performance, drift, and their faults."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from imip.ethics import DISCLAIMER
+from imip.features import FEATURES
+from server import Server, problem
+
+
+def predict(server: Server, scan: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = server.http.post("/predict", files={"file": scan}).json()
+    return answer
+
+
+def page(server: Server, **query: object) -> dict[str, Any]:
+    response = server.http.get("/predictions", params={name: str(value) for name, value in query.items()})
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    assert (body["research_only"], body["disclaimer"]) == (True, DISCLAIMER)
+    return body
+
+
+def test_an_answered_prediction_is_logged_as_it_was_answered(server: Server, head: bytes) -> None:
+    answer = predict(server, head)
+    logged = page(server, limit=1)["predictions"][0]
+    for field in ("request_id", "module", "label", "probabilities", "decision", "warnings"):
+        assert logged[field] == answer[field]
+    assert logged["confidence"] == pytest.approx(answer["confidence"])
+    assert logged["version"] == answer["model"]["version"]
+    assert (logged["format"], logged["attributes"]) == ("png", {})
+    assert list(logged["features"]) == list(FEATURES)
+    assert (logged["features"]["width_pixels"], logged["features"]["height_pixels"]) == (160, 120)
+    assert set(logged["seconds"]) == {"decode", "preprocess", "infer", "measure"}
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(logged["at"])) < timedelta(minutes=5)
+
+
+def test_a_heatmap_is_logged_like_a_prediction(server: Server, head: bytes) -> None:
+    response = server.http.post("/heatmap", files={"file": head})
+    logged = page(server, limit=1)["predictions"][0]
+    assert logged["request_id"] == response.headers["x-request-id"]
+    assert {"explain", "overlay"} <= set(logged["seconds"])
+
+
+def test_no_embedding_leaves(server: Server, head: bytes) -> None:
+    predict(server, head)
+    assert "embedding" not in page(server, limit=1)["predictions"][0]
+
+
+def test_pages_follow_each_other_to_the_end(server: Server, head: bytes, png: bytes) -> None:
+    begin = datetime.now(UTC)
+    sent = [predict(server, scan)["request_id"] for scan in (head, png, head, png, head)]
+    seen: list[str] = []
+    query: dict[str, object] = {"since": begin.isoformat(), "limit": 2}
+    while True:
+        found = page(server, **query)
+        seen += [one["request_id"] for one in found["predictions"]]
+        if found["next"] is None:
+            break
+        assert len(found["predictions"]) == 2
+        query["before"] = found["next"]
+    assert seen == sent[::-1]
+
+
+def test_predictions_are_filtered_by_module_label_and_time(server: Server, head: bytes, png: bytes) -> None:
+    begin = datetime.now(UTC)
+    answers = [predict(server, scan) for scan in (head, png)]
+    for label in ("Tumor", "No Tumor"):
+        found = page(server, since=begin.isoformat(), label=label, module="brain-tumor")["predictions"]
+        assert {one["request_id"] for one in found} == {a["request_id"] for a in answers if a["label"] == label}
+    assert page(server, until=begin.isoformat(), since=begin.isoformat())["predictions"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "501"},
+        {"limit": "many"},
+        {"since": "yesterday"},
+        {"since": "2025-01-01T00:00:00"},
+        {"before": "x"},
+        {"before": "999999999999999999-1"},
+        {"colour": "red"},
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused_without_being_quoted(server: Server, query: dict[str, str]) -> None:
+    body = problem(server.http.get("/predictions", params=query), 400)
+    assert body["type"] == "urn:imip:problem:malformed-request"
+    assert not any(len(value) > 3 and value in body["detail"] for value in query.values())
+    assert "colour" not in body["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predictions", "/performance", "/reports/drift"])
+def test_a_module_that_is_not_served_is_refused_with_those_that_are(server: Server, path: str) -> None:
+    body = problem(server.http.get(path, params={"module": "lung"}), 422)
+    assert "brain-tumor" in body["detail"] and "lung" not in body["detail"]
+
+
+def give(server: Server, **feedback: object) -> httpx.Response:
+    return server.http.post("/feedback", json=feedback)
+
+
+def test_feedback_changes_the_performance_of_this_week(server: Server, head: bytes) -> None:
+    def week() -> dict[str, Any]:
+        body = server.http.get("/performance").json()
+        assert body["module"] == "brain-tumor"
+        last: dict[str, Any] = body["weeks"][-1]
+        return last
+
+    answer = predict(server, head)
+    before = week()
+    other = next(label for label in answer["probabilities"] if label != answer["label"])
+    given = give(server, request_id=answer["request_id"], label=other, reviewer_role="student", comment="wrong_class")
+    assert given.status_code == 200
+    assert {name: given.json()[name] for name in ("predicted", "actual", "replaced")} == {
+        "predicted": answer["label"],
+        "actual": other,
+        "replaced": False,
+    }
+    after = week()
+    assert after["labelled"] == before["labelled"] + 1
+    assert after["version"] == answer["model"]["version"]
+    assert after["accuracy"]["low"] <= after["accuracy"]["value"] <= after["accuracy"]["high"]
+    assert after["estimated_accuracy"]["value"] > 0.5
+    assert give(server, request_id=answer["request_id"], label=answer["label"]).json()["replaced"] is True
+    assert week()["labelled"] == after["labelled"]
+
+
+def test_feedback_on_an_unknown_prediction_is_refused(server: Server) -> None:
+    body = problem(give(server, request_id=uuid.uuid4().hex, label="Tumor"), 404)
+    assert body["type"] == "urn:imip:problem:unknown-prediction"
+
+
+def test_feedback_with_an_unknown_label_is_refused_with_the_known_ones(server: Server, head: bytes) -> None:
+    body = problem(give(server, request_id=predict(server, head)["request_id"], label="Canary"), 422)
+    assert "Tumor" in body["detail"] and "Canary" not in body["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"request_id": "canary", "label": "Tumor"}',
+        b'{"request_id": "0123456789abcdef0123456789abcdef"}',
+        b'{"request_id": "0123456789abcdef0123456789abcdef", "label": "Tumor", "reviewer_role": "canary"}',
+        b'{"request_id": "0123456789abcdef0123456789abcdef", "label": "Tumor", "comment": "canary"}',
+        b'{"request_id": "0123456789abcdef0123456789abcdef", "label": "Tumor", "patient": "canary"}',
+        b'{"canary": ' + b"[" * 3000,
+        b"x" * 5000,
+    ],
+)
+def test_feedback_of_another_form_is_refused_without_being_quoted(server: Server, body: bytes) -> None:
+    answer = problem(server.http.post("/feedback", content=body), 400)
+    assert "canary" not in answer["detail"] and "patient" not in answer["detail"]
+
+
+def test_without_a_monitor_drift_says_so_and_no_report_is_promised(server: Server) -> None:
+    assert server.http.get("/drift").json() == {
+        "monitor": "absent",
+        "modules": {},
+        "research_only": True,
+        "disclaimer": DISCLAIMER,
+    }
+    body = problem(server.http.get("/reports/drift"), 503)
+    assert body["type"] == "urn:imip:problem:report-unavailable"
