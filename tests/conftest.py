@@ -1,11 +1,16 @@
-"""Servers that the tests share: one as shipped, and one so small that it is easily full."""
+"""What the tests share: a server as shipped, one so small that it is easily full, and databases of both kinds."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Engine
 
+import postgres as throwaway
+from monitoring.database import connect, migrate
+from postgres import Postgres
 from scan_files import picture_bytes, ramp
 from server import Server, running
 
@@ -39,3 +44,28 @@ def head() -> bytes:
     ellipse = ((rows - 60) / 50) ** 2 + ((columns - 90) / 40) ** 2 <= 1
     pixels = np.where(ellipse, 120 + 60 * np.sin(rows / 7) * np.cos(columns / 5), 0).astype(np.uint8)
     return picture_bytes(Image.fromarray(pixels), "PNG")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of the tests' own."""
+    with throwaway.running() as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'predictions.sqlite3'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    """An empty prediction log."""
+    engine = connect(database_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
