@@ -78,7 +78,7 @@ drift_monitor = bentoml.service(
 class Imip:
     """Analyses of medical images, for research and teaching only, never for diagnosis."""
 
-    if settings.drift_monitor:
+    if settings.drift_monitor == "beside":
         monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class Imip:
             self._explain(module, blank, None)
 
 
-service = bentoml.service(
+api = bentoml.service(
     Imip,
     name="imip",
     service_class=Guarded,
@@ -166,5 +166,6 @@ service = bentoml.service(
     tracing={"excluded_urls": ".*"},  # spans would carry paths, queries and client addresses
     envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}],  # BLAS threads spin for a while after each request
 )
-service.mount_asgi_app(routes, path="/")
+api.mount_asgi_app(routes, path="/")
+service = drift_monitor if settings.drift_monitor == "alone" else api
 service.models.extend(BentoModel(tag) for tag in tags.values())

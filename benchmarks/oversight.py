@@ -23,7 +23,7 @@ from monitoring.simulate import DRIFTS, SEVERITIES, distort
 
 PLAIN, LOGGED, WATCHED = "without the log", "with the log", "with the log and drift checks"
 TARGET = {PLAIN: "benchmarks.unlogged:service"}
-SETTINGS = {WATCHED: {"IMIP_DRIFT_MONITOR": "true"}}
+SETTINGS = {WATCHED: {"IMIP_DRIFT_MONITOR": "beside"}}
 
 
 def main() -> None:

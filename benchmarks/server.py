@@ -80,7 +80,7 @@ def serving(
         "BENTOML_DO_NOT_TRACK": "True",
         "IMIP_DATA_FOLDER": str(home),
         "IMIP_WORKERS": str(workers),
-        "IMIP_DRIFT_MONITOR": "false",
+        "IMIP_DRIFT_MONITOR": "off",
         **settings,
     }
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}

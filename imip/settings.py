@@ -60,7 +60,9 @@ class Settings(BaseSettings):
         default="refuse", description="while the database is gone: refuse predictions, or spool them to a journal"
     )
     journal_rows: int = Field(default=100_000, gt=0, description="most predictions the journal holds, some 2 KB each")
-    drift_monitor: bool = Field(default=True, description="start the drift monitor with the API")
+    drift_monitor: Literal["beside", "alone", "off"] = Field(
+        default="beside", description="run the drift monitor beside the API, alone without it, or not at all"
+    )
     drift: dict[str, DriftSettings] = Field(
         default={}, description="how drift is looked for by module, as a JSON object; see docs/drift.md"
     )

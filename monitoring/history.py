@@ -1,16 +1,16 @@
 """The prediction log's reading end. Every query walks an index and is bounded, so none grows with the log."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, RowMapping, Select, Tuple, func, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Engine, RowMapping, Select, func, literal, select, tuple_
 
 from monitoring.findings import Findings
 from monitoring.record import read_embedding
-from monitoring.tables import UtcTime, predictions
+from monitoring.tables import predictions
 
 CHUNK = 1_000  # rows read at once where all are wanted
 
@@ -31,50 +31,37 @@ class Filter:
 
 def recent(engine: Engine, wanted: Filter, limit: int, before: Position | None = None) -> list[RowMapping]:
     """Return the newest predictions, without their embeddings, that stand before a position in the log."""
-    query = _filtered(select(*SHOWN), wanted).order_by(predictions.c.at.desc(), predictions.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(_place() < _place(before))
-    return _read(engine, query)
+    return _read(engine, _select(SHOWN, wanted, before=before, descending=True).limit(limit))
 
 
 def oldest_first(engine: Engine, wanted: Filter, embeddings: bool = False) -> Iterator[RowMapping]:
     """Yield all predictions asked for, in the order of the log, a chunk of rows in memory at a time."""
     columns = tuple(predictions.c) if embeddings else SHOWN
-    query = _filtered(select(*columns), wanted).order_by(predictions.c.at, predictions.c.id).limit(CHUNK)
-    chunk = _read(engine, query)
+    chunk = _read(engine, _select(columns, wanted).limit(CHUNK))
     while chunk:
         yield from chunk
-        chunk = _read(engine, query.where(_place() > _place((chunk[-1]["at"], chunk[-1]["id"]))))
+        last = chunk[-1]["at"], chunk[-1]["id"]
+        chunk = _read(engine, _select(columns, wanted, after=last).limit(CHUNK))
 
 
 def newest(engine: Engine, module: str, version: str, rows: int, wanted: Filter = Filter()) -> list[RowMapping]:
     """Return the predictions of one model version among the newest `rows` of its module, oldest first."""
-    columns = predictions.c
-    last = (
-        _filtered(select(columns.at, columns.id, columns.version, columns.label, columns.confidence), wanted)
-        .add_columns(columns.features, columns.embedding)
-        .where(columns.module == module)
-        .order_by(columns.at.desc(), columns.id.desc())
-        .limit(rows)
-        .subquery()
-    )
+    c = predictions.c
+    columns = (c.at, c.id, c.version, c.label, c.confidence, c.features, c.embedding)
+    last = _select(columns, replace(wanted, module=module), descending=True).limit(rows).subquery()
     return _read(engine, select(last).where(last.c.version == version).order_by(last.c.at, last.c.id))
 
 
 def last_confidences(engine: Engine, module: str, most: int) -> list[float]:
     """Return the confidences of a module's newest predictions."""
-    columns = predictions.c
-    query = select(columns.confidence).where(columns.module == module)
+    query = _select((predictions.c.confidence,), Filter(module), descending=True).limit(most)
     with engine.execution_options(reading=True).connect() as connection:
-        return list(connection.execute(query.order_by(columns.at.desc(), columns.id.desc()).limit(most)).scalars())
+        return list(connection.execute(query).scalars())
 
 
 def newer(engine: Engine, module: str, than: Position | None, most: int) -> int:
     """Return how many predictions of a module stand after a position, counting no further than `most`."""
-    query = select(predictions.c.id).where(predictions.c.module == module)
-    if than is not None:
-        query = query.where(_place() > _place(than))
-    found = query.order_by(predictions.c.at, predictions.c.id).limit(most).subquery()
+    found = _select((predictions.c.id,), Filter(module), after=than).limit(most).subquery()
     with engine.execution_options(reading=True).connect() as connection:
         return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
@@ -93,24 +80,46 @@ def as_findings(rows: list[RowMapping], names: tuple[str, ...]) -> Findings:
     )
 
 
-def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
-    columns = predictions.c
-    if wanted.module is not None:
-        query = query.where(columns.module == wanted.module)
-    if wanted.label is not None:
-        query = query.where(columns.label == wanted.label)
-    if wanted.since is not None:
-        query = query.where(columns.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(columns.at < wanted.until)
+def _select(
+    columns: Sequence[Column[Any]],
+    wanted: Filter,
+    after: Position | None = None,
+    before: Position | None = None,
+    descending: bool = False,
+) -> Select[Any]:
+    """Select predictions in the order of the log, as one stretch of the index that begins with what they share.
+
+    Were that compared by equality, PostgreSQL would see that it does not matter to the order, might walk the index by
+    time alone and would then pass over all that others logged since, say, a module fell silent.
+    """
+    c = predictions.c
+    shared = {c.label: wanted.label} if wanted.label is not None else {c.module: wanted.module}
+    shared = {column: value for column, value in shared.items() if value is not None}
+    order, values = (*shared, c.at, c.id), tuple(shared.values())
+    query = select(*columns).order_by(*(column.desc() if descending else column for column in order))
+    if wanted.label is not None and wanted.module is not None:
+        query = query.where(c.module.between(wanted.module, wanted.module))  # not equal, or SQLite takes its index
+    # One bound a side: of two, a database may start at the wider one.
+    if after is not None and (wanted.since is None or wanted.since <= after[0]):
+        query = query.where(_row(order) > _row(order, (*values, *after)))
+    elif low := (*values, *([wanted.since] if wanted.since else ())):
+        query = query.where(_row(order[: len(low)]) >= _row(order, low))
+    if before is not None and (wanted.until is None or before[0] < wanted.until):
+        query = query.where(_row(order) < _row(order, (*values, *before)))
+    elif wanted.until is not None:
+        high = (*values, wanted.until)
+        query = query.where(_row(order[: len(high)]) < _row(order, high))
+    elif values:
+        query = query.where(_row(order[: len(values)]) <= _row(order, values))
     return query
 
 
-def _place(position: Position | None = None) -> Tuple:
-    """Return a position as SQL, by default that of the row at hand."""
-    if position is None:
-        return tuple_(predictions.c.at, predictions.c.id)
-    return tuple_(literal(position[0], UtcTime), position[1])
+def _row(columns: Sequence[Column[Any]], values: Sequence[Any] | None = None) -> ColumnElement[Any]:
+    """Return columns as one value that can be compared, or the values they are compared with."""
+    if values is None:
+        return tuple_(*columns) if len(columns) > 1 else columns[0]
+    parts = [literal(value, column.type) for column, value in zip(columns, values, strict=False)]
+    return tuple_(*parts) if len(parts) > 1 else parts[0]
 
 
 def _read(engine: Engine, query: Select[Any]) -> list[RowMapping]:

@@ -44,12 +44,9 @@ class Lease:
         free = (leases.c.holder == self._holder) | (leases.c.expires < now)
         statement = insert_into(self._engine, leases).values(wanted)
         replaced = {"holder": statement.excluded.holder, "expires": statement.excluded.expires}
-        return (
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["name"], set_=replaced, where=free)
-            ).rowcount
-            == 1
-        )
+        # Not by the count of rows: for an insertion SQLAlchemy does not keep it on every database.
+        stored = statement.on_conflict_do_update(index_elements=["name"], set_=replaced, where=free)
+        return connection.execute(stored.returning(leases.c.holder)).first() is not None
 
 
 def is_held(engine: Engine, name: str) -> bool:

@@ -138,9 +138,10 @@ class PredictionLog:
                 if not self._up:
                     self._open()
                     log.info("the prediction log can be written again")
-                if self._journal is not None:
-                    while self._up and self._journal.replay(self._engine):
-                        pass
+                while self._journal is not None and self._up and self._journal.replay(self._engine):
+                    pass
+            if self._journal is not None:
+                with contextlib.suppress(SQLAlchemyError):
                     metrics.log_journal_rows.set(len(self._journal))
 
     def _open(self) -> None:

@@ -4,6 +4,7 @@ Any number of monitors may watch one database. The one that holds the lease comp
 the newest rows, so that each replica shows the same.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -14,6 +15,7 @@ from time import monotonic
 from typing import TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from monitoring import checks, metrics
 from monitoring.database import migrate
@@ -64,6 +66,7 @@ class Monitor:
         """End after the turn at hand, and let another monitor take over at once."""
         self._stopping.set()
         self._thread.join()
+        self._background.shutdown()
 
     def _run(self) -> None:
         migrated = False
@@ -76,8 +79,10 @@ class Monitor:
             except Exception as fault:  # noqa: BLE001 (whatever failed, the next turn may succeed, and the metric tells)
                 metrics.drift_failures.inc()
                 log.error("a turn of the drift monitor failed", extra={"fields": {"fault": type(fault).__name__}})
+        metrics.drift_computing.set(0)
         if migrated:
-            self._lease.release()
+            with contextlib.suppress(SQLAlchemyError):  # else it expires
+                self._lease.release()
 
     def _turn(self) -> None:
         computes = self._lease.take()

@@ -102,6 +102,7 @@ def _unpacked(
         arrays["labels"].astype(np.str_),
     )
     kinship = float(arrays["kinship"])
-    version = digest(b"".join(array.tobytes() for array in _arrays(findings, kinship).values()))[:VERSION_LENGTH]
-    rows = independent(findings.embeddings, kinship)
-    return Reference(version, findings.take(rows), kinship, since, until)
+    kept = findings.take(independent(findings.embeddings, kinship))
+    # Of what is kept, so that a reference is the same one once it was stored.
+    version = digest(b"".join(array.tobytes() for array in _arrays(kept, kinship).values()))[:VERSION_LENGTH]
+    return Reference(version, kept, kinship, since, until)

@@ -71,6 +71,7 @@ predictions = Table(
     Index(None, "at", "id"),
     Index(None, "module", "at", "id"),
     Index(None, "label", "at", "id"),
+    sqlite_autoincrement=True,  # a number is never given twice, also after all rows were deleted
 )
 
 feedback = Table(

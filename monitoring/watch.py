@@ -29,14 +29,14 @@ class Watch:
         self._engine = engine
         self._warm: tuple[str, Sequence[Detector]] = ("", ())
         self._attempted = time.monotonic()
-        self._short = False  # whether the last attempt found too few independent findings
+        self._vain = False  # whether the last attempt led to no check, and another is to wait its time
 
     def due(self) -> bool:
         """Tell whether enough findings are new, or any for long enough."""
         last = checks.latest(self._engine, self.card.module)
         new = newer(self._engine, self.card.module, last.position if last else None, self.settings.every)
         waited = time.monotonic() - self._attempted >= self.settings.seconds
-        return (new >= self.settings.every and not self._short) or (new > 0 and waited)
+        return (new >= self.settings.every and not self._vain) or (new > 0 and waited)
 
     def reference(self) -> Reference:
         """Return the reference in use."""
@@ -63,15 +63,21 @@ class Watch:
         return tuple(detector(findings) for detector in self._warm[1])
 
     def check(self, trigger: Trigger, wanted: Filter = ALL) -> Check | None:
-        """Compare the newest findings with the reference; None if too few of them are independent."""
+        """Compare the newest findings with the reference.
+
+        None if too few of them are independent, or if the monitor has compared these already.
+        """
         start = time.perf_counter()
         self._attempted = time.monotonic()
+        self._vain = True  # unless it comes to an end
         reference = self.reference()
         window = self.window(reference, wanted)
-        self._short = window is None or len(window.findings) < LEAST
-        if window is None or self._short:
+        if window is None or len(window.findings) < LEAST:
+            return None
+        if trigger == "monitor" and self._is_known(window, reference):
             return None
         results = self.results(reference, window.findings)
+        self._vain = False
         return Check(
             at=datetime.now(UTC),
             module=self.card.module,
@@ -87,3 +93,8 @@ class Watch:
             results=results,
             seconds=time.perf_counter() - start,
         )
+
+    def _is_known(self, window: Window, reference: Reference) -> bool:
+        """What is new may be another version's, or lack a feature: then the window is still that of the last check."""
+        last = checks.latest(self._engine, self.card.module)
+        return last is not None and (last.position, last.reference) == (window.last, reference.version)

@@ -125,7 +125,7 @@ def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
         "TMPDIR": str(root / "tmp"),
         "HOME": str(root / "home"),
         "IMIP_LOG_FORMAT": "json",
-        "IMIP_DRIFT_MONITOR": "false",  # it brings TensorFlow; a test of it asks for it
+        "IMIP_DRIFT_MONITOR": "off",  # it brings TensorFlow; a test of it asks for it
         **settings,
     }
     with (root / "log").open("wb") as log:

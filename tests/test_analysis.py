@@ -126,7 +126,7 @@ def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.Monk
         "DATABASE_URL": ("postgresql://imip@db/imip", SecretStr("postgresql://imip@db/imip")),
         "LOG_OUTAGE": ("spool", "spool"),
         "JOURNAL_ROWS": ("10", 10),
-        "DRIFT_MONITOR": ("false", False),
+        "DRIFT_MONITOR": ("off", "off"),
         "DRIFT": ('{"brain-tumor": {"window": 100}}', {"brain-tumor": DriftSettings(window=100)}),
         "RETENTION_DAYS": ("30", 30.0),
         "RETENTION_ROWS": ("1000", 1000),

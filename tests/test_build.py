@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
     for name in names:
         (root / name).mkdir()
     environment = kept | {"BENTOML_HOME": str(root / "home"), "TMPDIR": str(root / "tmp"), "IMIP_WORKERS": "1"}
+    environment |= {"IMIP_DATA_FOLDER": str(root / "data")}
     built = Packed(root / "bento", root / "elsewhere", environment | {"BENTOML_DO_NOT_TRACK": "True"})
     tag = built.bentoml("build", "--output", "tag", cwd=REPOSITORY).strip().removeprefix("__tag__:")
     built.bentoml("export", tag, str(root / "bento.tar"), cwd=built.elsewhere)
@@ -81,13 +83,21 @@ def url(packed: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """Where the Bento answers: started in an empty folder, with an empty model store and a changed disclaimer."""
     ethics = packed.bento / "src" / "imip" / "ethics.py"
     ethics.write_text(ethics.read_text(encoding="utf-8") + f'\nDISCLAIMER = "{MARK}"\n', encoding="utf-8")
-    home, port = tmp_path_factory.mktemp("empty"), free_port()
+    with served(packed, tmp_path_factory.mktemp("empty"), IMIP_DRIFT_MONITOR="off") as address:
+        yield address
+    assert not files(packed.elsewhere)
+
+
+@contextmanager
+def served(packed: Packed, home: Path, **settings: str) -> Iterator[str]:
+    """The address at which the Bento answers."""
+    port = free_port()
     command = [sys.executable, "-m", "bentoml", "serve", str(packed.bento), "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=packed.elsewhere,
-            env=packed.environment | {"BENTOML_HOME": str(home)},
+            env=packed.environment | {"BENTOML_HOME": str(home)} | settings,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -100,7 +110,6 @@ def url(packed: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     finally:
         process.terminate()
         process.wait(30)
-    assert not files(packed.elsewhere)
 
 
 def ready(address: str) -> bool:
@@ -116,3 +125,12 @@ def test_it_answers_with_its_own_code_and_model(url: str) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.json()["module"] == "brain-tumor"
     assert answer.json()["disclaimer"] == MARK
+
+
+def test_its_drift_monitor_runs_alone(packed: Packed, url: str, tmp_path: Path) -> None:
+    assert httpx.get(f"{url}/drift").json()["monitor"] == "absent"
+    with served(packed, tmp_path, IMIP_DRIFT_MONITOR="alone") as monitor:
+        wait_for(lambda: httpx.get(f"{url}/drift").json()["monitor"] == "running", START_SECONDS)
+        assert "imip_drift_computing 1.0" in httpx.get(f"{monitor}/metrics").text
+        assert httpx.post(f"{monitor}/predict").status_code == 404
+    wait_for(lambda: httpx.get(f"{url}/drift").json()["monitor"] == "absent")  # it let go as it ended

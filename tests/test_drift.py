@@ -1,6 +1,6 @@
 """The detectors keep still while nothing changes, speak up when something does, and say consistent things."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import get_args
 
 import numpy as np
@@ -109,7 +109,7 @@ def test_the_kernel_of_the_reference_is_computed_once(monkeypatch: pytest.Monkey
     shapes: list[tuple[int, int]] = []
     compute = GaussianRBF.call
 
-    def counted(self: GaussianRBF, x: np.ndarray, y: np.ndarray, infer_sigma: bool = False) -> object:
+    def counted(self: GaussianRBF, x: Sized, y: Sized, infer_sigma: bool = False) -> object:
         shapes.append((len(x), len(y)))
         return compute(self, x, y, infer_sigma)
 

@@ -58,7 +58,7 @@ def replicas(
 ) -> Iterator[tuple[Server, Server, Engine, Reference]]:
     """Two servers on one database, and a reference made of what they were sent while nothing was wrong."""
     url = postgres.database()
-    settings = {"IMIP_DATABASE_URL": url, "IMIP_DRIFT_MONITOR": "true", "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
+    settings = {"IMIP_DATABASE_URL": url, "IMIP_DRIFT_MONITOR": "beside", "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
     with running(folders[0], **settings) as one, running(folders[1], **settings) as other:
         send(one, [slice_of(seed) for seed in range(200)])

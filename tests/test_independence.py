@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.independence import UNRELATED_SHARE, independent, kinship_limit
+from monitoring.independence import UNRELATED_SHARE, independent, kinship_limit, kinship_limits
 
 LIMIT = 1.0  # distance; patients of `patients` lie farther apart, their slices nearer together
 
@@ -58,3 +58,26 @@ def test_nothing_and_a_single_finding_are_kept_as_they_are(count: int) -> None:
 
 def test_equal_embeddings_count_once_even_with_a_limit_of_zero() -> None:
     assert len(independent(np.ones((5, 3), np.float32), 0.0)) == 1
+
+
+def test_each_label_has_a_limit_of_its_own() -> None:
+    embeddings, groups = patients(60, 4)
+    wide, wide_groups = patients(60, 4, seed=1)
+    both = np.concatenate([embeddings, 3 * wide])
+    labels = np.repeat(["Tumor", "No Tumor"], len(embeddings))
+    limits = kinship_limits(both, labels, np.concatenate([groups, wide_groups + 60]))
+    assert limits["Tumor"] == pytest.approx(kinship_limit(embeddings, groups))
+    assert limits["No Tumor"] == pytest.approx(3 * kinship_limit(wide, wide_groups))
+
+
+def test_a_label_of_one_group_gets_the_limit_of_all() -> None:
+    embeddings, groups = patients(10, 4)
+    labels = np.where(groups == 0, "rare", "common")
+    assert kinship_limits(embeddings, labels, groups)["rare"] == kinship_limit(embeddings, groups)
+
+
+def test_two_findings_are_kin_within_the_smaller_of_their_limits() -> None:
+    embeddings = np.array([[0.0], [1.0]], np.float32)
+    assert independent(embeddings, np.array([2.0, 1.5])).tolist() == [1]
+    assert independent(embeddings, np.array([2.0, 0.5])).tolist() == [0, 1]
+    assert independent(embeddings, np.array([0.5, 2.0])).tolist() == [0, 1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imip.commands.log import Module, Since, Until, utc
+from imip.commands.log import Module, Since, Until, utc, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ def check(module: Module = "brain-tumor", since: Since = None, until: Until = No
     """Compare the newest findings with the reference now. Exits with 3 if they have drifted."""
     from monitoring import checks
     from monitoring.history import Filter
-    from serving.surveillance import watched
 
     engine, watch = watched(module)
     found = watch.check("manual", Filter(since=utc(since), until=utc(until)))
@@ -50,7 +49,6 @@ def reference(
     """Measure drift from logged predictions from now on, or from the artifact's own reference again."""
     from monitoring.history import Filter
     from monitoring.reference import store
-    from serving.surveillance import watched
 
     if shipped == (since is not None):
         raise typer.BadParameter("Name either the first moment with --from, or --shipped.")
@@ -138,14 +136,16 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
     from imip.analysis import analyse
     from monitoring.findings import of_analyses
     from monitoring.independence import independent
-    from serving.surveillance import served, watched
+    from serving.surveillance import served
 
     _, watch = watched(module)
-    used = watch.reference()
-    analyses = (analyse(scan, served(module)) for scan in tqdm(stream, total=number, desc=name, unit="scan"))
+    used, model = watch.reference(), served(module)
+    analyses = (analyse(scan, model) for scan in tqdm(stream, total=number, desc=name, unit="scan"))
     findings = of_analyses(analyses, used.findings.names)
     findings = findings.take(independent(findings.embeddings, used.kinship))
-    typer.echo(f"{name}: {len(findings)} independent findings of {number}\n{_table(watch.results(used, findings))}")
+    few = len(findings) < 2  # a scatter takes two
+    told = "Too few to say anything." if few else _table(watch.results(used, findings))
+    typer.echo(f"{name}: {len(findings)} independent findings of {number}\n{told}")
 
 
 def _described(reference: "Reference") -> str:

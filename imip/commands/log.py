@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from imip.oversight import Interval
+    from imip.settings import Settings
+    from monitoring.watch import Watch
 
 log = typer.Typer(no_args_is_help=True, help="The prediction log.")
 report = typer.Typer(no_args_is_help=True, help="Pages to read and to keep.")
@@ -38,12 +42,11 @@ def export_log(
 ) -> None:
     """Write logged predictions as a table."""
     from imip.settings import Settings
-    from monitoring.database import connect
     from monitoring.export import export
     from monitoring.history import Filter
 
     wanted = Filter(module, label, utc(since), utc(until))
-    count = export(connect(Settings().database), wanted, out, format.value, embeddings)
+    count = export(opened(Settings()), wanted, out, format.value, embeddings)
     typer.echo(f"{count} predictions: {out.name}")
 
 
@@ -52,10 +55,9 @@ def prune() -> None:
     """Delete what the retention settings no longer keep, as the drift monitor does by itself."""
     from imip.settings import Settings
     from monitoring import retention
-    from monitoring.database import connect
 
     settings = Settings()
-    gone = retention.prune(connect(settings.database), settings.retention_days, settings.retention_rows)
+    gone = retention.prune(opened(settings), settings.retention_days, settings.retention_rows)
     typer.echo(f"{gone} rows deleted.")
 
 
@@ -66,7 +68,6 @@ def report_drift(
     """Write a page that sets the newest findings beside the reference. Needs the extra `report`."""
     from monitoring.performance import performance
     from monitoring.report import ReportFacts, drift_report
-    from serving.surveillance import watched
 
     engine, watch = watched(module)
     reference = watch.reference()
@@ -91,10 +92,9 @@ def report_drift(
 def performance(module: Module = "brain-tumor", weeks: Weeks = 12) -> None:
     """Say how well a module did, by week and model version: measured on labels, estimated without."""
     from imip.settings import Settings
-    from monitoring.database import connect
     from monitoring.performance import performance
 
-    for week in performance(connect(Settings().database), module, datetime.now(UTC) - timedelta(weeks=weeks)):
+    for week in performance(opened(Settings()), module, datetime.now(UTC) - timedelta(weeks=weeks)):
         typer.echo(f"Week of {week.week}, version {week.version}: {week.predictions} predictions")
         typer.echo(f"  estimated accuracy   {_interval(week.estimated_accuracy)}")
         typer.echo(f"  measured on {week.labelled} labels   {_interval(week.accuracy)}")
@@ -103,6 +103,26 @@ def performance(module: Module = "brain-tumor", weeks: Weeks = 12) -> None:
                 f"  {label.label}: sensitivity {_interval(label.sensitivity)}, "
                 f"false negative rate {_interval(label.false_negative_rate)}, precision {_interval(label.precision)}"
             )
+
+
+def opened(settings: "Settings") -> "Engine":
+    """Return the log, which these commands may be the first to open."""
+    from monitoring.database import connect, migrate
+
+    engine = connect(settings.database)
+    migrate(engine)
+    return engine
+
+
+def watched(module: str) -> "tuple[Engine, Watch]":
+    """Return the log and one module under watch; end the command if there is no such module."""
+    from imip.errors import UnknownModule
+    from serving import surveillance
+
+    try:
+        return surveillance.watched(module)
+    except UnknownModule as fault:
+        raise typer.BadParameter(str(fault)) from fault
 
 
 def utc(moment: datetime | None) -> datetime | None:

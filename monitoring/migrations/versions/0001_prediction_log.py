@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_predictions"),
         sa.UniqueConstraint("request_id", name="uq_predictions_request_id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_predictions_at_id", "predictions", ["at", "id"], unique=False)
     op.create_index("ix_predictions_label_at_id", "predictions", ["label", "at", "id"], unique=False)

@@ -1,0 +1,96 @@
+"""Gauges show what the log's newest rows say."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import Engine
+
+from imip.card import Card
+from imip.oversight import Feedback
+from logged import log, prediction
+from monitoring.feedback import give
+from monitoring.gauges import LABELLED_SINCE, show_check, show_performance
+from test_checks import CHECK, RESULTS
+from test_window import CARD
+
+
+def gauge(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"imip_{name}", labels)
+
+
+def card(module: str) -> Card:
+    """A card of a module that no other test shows anything of."""
+    return CARD.model_copy(update={"module": module})
+
+
+def predicted(module: str, tumor: float, days: float = 0, **columns: Any) -> dict[str, Any]:
+    at = datetime.now(UTC) - timedelta(days=days)
+    return prediction({"Tumor": tumor, "No Tumor": 1 - tumor}, at=at, module=module, **columns)
+
+
+def labelled(module: str, predicted: str, actual: str, confidence: str) -> float | None:
+    return gauge("labelled_findings", module=module, predicted=predicted, actual=actual, confidence=confidence)
+
+
+def test_a_check_is_shown() -> None:
+    show_check(replace(CHECK, module="shown"), 50)
+    for result in RESULTS:
+        labels = {"module": "shown", "detector": result.detector}
+        assert gauge("drift_detected", **labels) == result.drifted
+        assert gauge("drift_statistic", **labels) == result.statistic
+        assert gauge("drift_threshold", **labels) == result.threshold
+        assert gauge("drift_p_value", **labels) == result.p_value
+    for shift in CHECK.features:
+        labels = {"module": "shown", "feature": shift.name}
+        assert gauge("drift_feature_statistic", **labels) == shift.statistic
+        assert gauge("drift_feature_detected", **labels) == shift.drifted
+    assert gauge("drift_window_fill_ratio", module="shown") == 40 / 50
+    assert gauge("drift_reference_findings", module="shown") == 185
+    assert gauge("drift_last_check_timestamp_seconds", module="shown") == CHECK.at.timestamp()
+    assert gauge("drift_check_duration_seconds", module="shown") == 0.5
+
+
+def test_a_later_check_takes_its_place() -> None:
+    show_check(replace(CHECK, module="replaced"), 50)
+    calm = replace(RESULTS[1], drifted=False, statistic=0.25)
+    show_check(replace(CHECK, module="replaced", results=(calm,), window_size=50), 50)
+    assert gauge("drift_detected", module="replaced", detector="ks") == 0
+    assert gauge("drift_statistic", module="replaced", detector="ks") == 0.25
+    assert gauge("drift_window_fill_ratio", module="replaced") == 1
+
+
+def test_labelled_findings_are_counted_by_both_labels_and_confidence(database: Engine) -> None:
+    module = f"labelled-{database.dialect.name}"
+    right, wrong, old, _ = log(
+        database, predicted(module, 0.95), predicted(module, 0.93),
+        predicted(module, 0.97, LABELLED_SINCE.days + 1), predicted(module, 0.99),
+    )  # fmt: skip
+    give(database, Feedback(request_id=right, label="Tumor"))
+    give(database, Feedback(request_id=wrong, label="No Tumor"))
+    give(database, Feedback(request_id=old, label="No Tumor"))
+    show_performance(database, [card(module)])
+    assert labelled(module, "Tumor", "Tumor", "0.9-1.0") == 1
+    assert labelled(module, "Tumor", "No Tumor", "0.9-1.0") == 1
+    assert labelled(module, "No Tumor", "Tumor", "0.9-1.0") == 0
+
+
+def test_a_corrected_label_moves(database: Engine) -> None:
+    module = f"corrected-{database.dialect.name}"
+    (request,) = log(database, predicted(module, 0.75))
+    for actual in ("No Tumor", "Tumor"):
+        give(database, Feedback(request_id=request, label=actual))
+        show_performance(database, [card(module)])
+    assert labelled(module, "Tumor", "No Tumor", "0.7-0.8") == 0
+    assert labelled(module, "Tumor", "Tumor", "0.7-0.8") == 1
+
+
+def test_accuracy_is_estimated_from_the_newest_confidences(database: Engine) -> None:
+    module = f"estimated-{database.dialect.name}"
+    show_performance(database, [card(module)])
+    assert gauge("estimated_accuracy_ratio", module=module) is None
+    log(database, predicted(module, 0.9), predicted(module, 0.3), predicted("other", 0.5))
+    show_performance(database, [card(module)])
+    assert gauge("estimated_accuracy_ratio", module=module) == pytest.approx(0.8)
