@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from imip.features import SCENE_FEATURES
+from imip.features import FEATURES, SCENE_FEATURES
 from imip.limits import Limits
 
 
@@ -22,6 +22,14 @@ class DriftSettings(BaseModel):
     features: tuple[str, ...] = Field(default=SCENE_FEATURES, description="what the Kolmogorov-Smirnov tests look at")
     p_value: float = Field(default=0.05, gt=0, lt=1, description="level of each detector")
     permutations: int = Field(default=199, ge=19, description="of the MMD test")
+
+    @model_validator(mode="after")
+    def _sound(self) -> "DriftSettings":
+        if unknown := set(self.features) - set(FEATURES):
+            raise ValueError(f"no such feature: {', '.join(sorted(unknown))}; there are: {', '.join(FEATURES)}")
+        if self.p_value * (self.permutations + 1) < 1:
+            raise ValueError(f"a p_value of {self.p_value:g} takes {round(1 / self.p_value) - 1} permutations or more")
+        return self
 
 
 class Settings(BaseSettings):

@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
-from monitoring.database import insert_into
 from monitoring.findings import Findings
 from monitoring.history import Position
 from monitoring.tables import drift_checks
@@ -81,8 +80,7 @@ def keep(engine: Engine, check: Check) -> None:
     row = {name: getattr(check, name) for name in Check.__dataclass_fields__ if name != "results"}
     row |= {"drifted": check.drifted, "results": [asdict(result) for result in check.results]}
     with engine.begin() as connection:
-        # One look at one window is one row, should two monitors ever have had the same idea.
-        connection.execute(insert_into(engine, drift_checks).values(row).on_conflict_do_nothing())
+        connection.execute(insert(drift_checks), row)
 
 
 def latest(engine: Engine, module: str, trigger: Trigger = "monitor") -> Check | None:

@@ -9,7 +9,7 @@ which does no harm as long as a reference and a window are thinned by the same l
 import numpy as np
 from numpy.typing import NDArray
 
-UNRELATED_SHARE = 0.02  # of pairs of unrelated scans that may pass for kin
+UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may pass for kin
 
 
 def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.float64]) -> NDArray[np.intp]:

@@ -127,7 +127,7 @@ class PredictionLog:
     def _lost(self, fault: SQLAlchemyError) -> None:
         self._up = False
         metrics.log_failures.inc()
-        metrics.log_available.set(0)
+        metrics.log_available.labels(self._engine.dialect.name).set(0)
         log.error("the prediction log cannot be written", extra={"fields": {"fault": type(fault).__name__}})
 
     def _recover(self) -> None:
@@ -147,4 +147,4 @@ class PredictionLog:
     def _open(self) -> None:
         migrate(self._engine)
         self._up = True
-        metrics.log_available.set(1)
+        metrics.log_available.labels(self._engine.dialect.name).set(1)

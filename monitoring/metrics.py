@@ -40,7 +40,10 @@ build_info = Gauge(
 log_rows = Counter("imip_log_rows", "Predictions written to the log, spooled to the journal, or refused", ["outcome"])
 log_failures = Counter("imip_log_failures", "Times the prediction log's database was lost")
 log_available = Gauge(
-    "imip_log_available", "1 while the prediction log's database takes predictions", multiprocess_mode="livemin"
+    "imip_log_available",
+    "1 while the prediction log's database takes predictions",
+    ["backend"],  # without a label, processes that write no predictions would say 0
+    multiprocess_mode="livemin",
 )
 log_journal_rows = Gauge(
     "imip_log_journal_rows", "Predictions that wait in the journal for the database", multiprocess_mode="livemostrecent"

@@ -54,13 +54,14 @@ def current(engine: Engine, card: Card, artifact: Reference) -> Reference:
     )
     with engine.execution_options(reading=True).connect() as connection:
         row = connection.execute(query).mappings().first()
-    return artifact if row is None else _stored(row)
+    return artifact if row is None or row["arrays"] is None else _stored(row)
 
 
 def store(engine: Engine, card: Card, reference: Reference) -> None:
-    """Put a reference into use for a model version; the earlier ones stay in the database."""
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **_arrays(reference.findings, reference.kinship))
+    """Put a reference into use for a model version; the earlier ones stay in the database.
+
+    Of the artifact's own only that it is in use is kept: the artifact has the rest, and may bring a better one later.
+    """
     row = {
         "version": reference.version,
         "module": card.module,
@@ -69,10 +70,16 @@ def store(engine: Engine, card: Card, reference: Reference) -> None:
         "size": len(reference.findings),
         "since": reference.since,
         "until": reference.until,
-        "arrays": packed.getvalue(),
+        "arrays": None if reference.since is None else _packed(reference),
     }
     with engine.begin() as connection:
         connection.execute(insert(drift_references), row)
+
+
+def _packed(reference: Reference) -> bytes:
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **_arrays(reference.findings, reference.kinship))
+    return packed.getvalue()
 
 
 def _stored(row: RowMapping) -> Reference:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
-    UniqueConstraint,
 )
 
 metadata = MetaData(
@@ -102,7 +101,7 @@ drift_references = Table(
     Column("size", Integer, nullable=False),
     Column("since", UtcTime),  # of the predictions it was made from; null for the artifact's own
     Column("until", UtcTime),
-    Column("arrays", LargeBinary, nullable=False),  # npz, see monitoring.reference
+    Column("arrays", LargeBinary),  # npz, see monitoring.reference; null for the artifact's own
     Index(None, "module", "model_version", "id"),
 )
 
@@ -124,7 +123,6 @@ drift_checks = Table(
     Column("drifted", Boolean, nullable=False),
     Column("results", JSON, nullable=False),  # of each detector
     Column("seconds", Double, nullable=False),
-    UniqueConstraint("module", "reference", "last_prediction", "trigger"),
     Index(None, "module", "at"),
 )
 

@@ -9,7 +9,6 @@ from imip.errors import UnknownModule
 from imip.model import load, read_card
 from imip.modules import MODULES, AnalysisModule
 from imip.settings import Settings
-from monitoring import metrics
 from monitoring.database import connect, migrate
 from monitoring.gauges import show_performance
 from monitoring.monitor import Chore, Monitor
@@ -26,7 +25,6 @@ RETENTION_SECONDS = 600.0
 
 def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
-    metrics.log_available.set(1)  # the least of all processes counts; this one writes no predictions
     engine = connect(settings.database)
     watches = [_watch(engine, settings, tag) for tag in tags.values()]
     return Monitor(

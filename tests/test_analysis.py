@@ -169,3 +169,20 @@ def test_every_setting_says_what_it_is_for_and_defaults_are_the_limits() -> None
     for name, field in Settings.model_fields.items():
         assert field.description, name
     assert Settings().limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ('{"features": ["colour"]}', "symmetry"),
+        ('{"p_value": 0.001}', "999"),
+        ('{"windows": 10}', "Extra inputs"),
+        ('{"window": 1}', "greater"),
+    ],
+)
+def test_a_rule_for_drift_that_cannot_work_is_refused_at_the_start(
+    rule: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMIP_DRIFT", f'{{"brain-tumor": {rule}}}')
+    with pytest.raises(ValidationError, match=told):
+        Settings()

@@ -73,15 +73,6 @@ def test_a_look_by_hand_does_not_hide_the_monitors(database: Engine) -> None:
     assert checks.latest(database, "brain-tumor", "manual") == by_hand
 
 
-def test_one_look_at_one_window_is_one_row(database: Engine) -> None:
-    checks.keep(database, CHECK)
-    checks.keep(database, replace(CHECK, at=AT + timedelta(seconds=1)))
-    assert count(database) == 1
-    checks.keep(database, replace(CHECK, reference="0ther"))
-    checks.keep(database, replace(CHECK, last_prediction=4712))
-    assert count(database) == 3
-
-
 @pytest.mark.parametrize(
     ("results", "drifted"), [(RESULTS, True), (RESULTS[:1], False), ((replace(RESULTS[0], drifted=True),), True)]
 )

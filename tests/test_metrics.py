@@ -33,6 +33,7 @@ CLOSED = {
         "unknown-prediction", "unknown-label", "log-unavailable", "report-unavailable",
     },
     "outcome": {"written", "spooled", "refused"},
+    "backend": {"sqlite", "postgresql"},
     "runner_name": {"imip"},
     "service_name": {"imip"},
 }  # fmt: skip

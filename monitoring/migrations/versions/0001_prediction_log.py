@@ -28,13 +28,6 @@ def upgrade() -> None:
         sa.Column("results", sa.JSON(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_drift_checks"),
-        sa.UniqueConstraint(
-            "module",
-            "reference",
-            "last_prediction",
-            "trigger",
-            name="uq_drift_checks_module_reference_last_prediction_trigger",
-        ),
     )
     op.create_index("ix_drift_checks_module_at", "drift_checks", ["module", "at"], unique=False)
     op.create_table(
@@ -47,7 +40,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("arrays", sa.LargeBinary(), nullable=False),
+        sa.Column("arrays", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_drift_references"),
     )
     op.create_index(
