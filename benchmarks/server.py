@@ -56,9 +56,14 @@ class Server:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
-    def processor_seconds(self) -> float:
-        """Return the processor time that all its processes have used."""
-        times = [process.cpu_times() for process in self.family()]
+    def workers(self) -> list[psutil.Process]:
+        """Return its API workers."""
+        lines = {process: " ".join([*process.cmdline(), ""]) for process in self.family()}
+        return [process for process, line in lines.items() if "--service-name imip " in line]
+
+    def processor_seconds(self, processes: Sequence[psutil.Process] | None = None) -> float:
+        """Return the processor time that these of its processes have used, by default all."""
+        times = [process.cpu_times() for process in processes or self.family()]
         return sum(one.user + one.system for one in times)
 
     def memory(self) -> list[Memory]:

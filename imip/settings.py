@@ -1,5 +1,6 @@
 """Every setting of the server, from the environment: `IMIP_` and the name below in capitals."""
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -20,16 +21,23 @@ class DriftSettings(BaseModel):
     seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
     detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(default=("mmd", "ks", "chi2"), min_length=1)
     features: tuple[str, ...] = Field(default=SCENE_FEATURES, description="what the Kolmogorov-Smirnov tests look at")
-    p_value: float = Field(default=0.05, gt=0, lt=1, description="level of each detector")
+    p_value: float = Field(default=0.05, gt=0, lt=1, description="level of a whole check, all detectors together")
     permutations: int = Field(default=199, ge=19, description="of the MMD test")
 
     @model_validator(mode="after")
     def _sound(self) -> "DriftSettings":
         if unknown := set(self.features) - set(FEATURES):
             raise ValueError(f"no such feature: {', '.join(sorted(unknown))}; there are: {', '.join(FEATURES)}")
-        if self.p_value * (self.permutations + 1) < 1:
-            raise ValueError(f"a p_value of {self.p_value:g} takes {round(1 / self.p_value) - 1} permutations or more")
+        if self.level * (self.permutations + 1) < 1:
+            raise ValueError(
+                f"a p_value of {self.p_value:g} takes {math.ceil(1 / self.level) - 1} permutations or more"
+            )
         return self
+
+    @property
+    def level(self) -> float:
+        """Of each detector, so that a check in which any of them alarms keeps to `p_value` (Bonferroni)."""
+        return self.p_value / len(self.detectors)
 
 
 class Settings(BaseSettings):

@@ -24,13 +24,12 @@ SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float
 def detectors(reference: Findings, labels: Sequence[str], settings: DriftSettings) -> tuple[Detector, ...]:
     """Return the detectors that the settings name, in that order, for windows of one module.
 
-    `labels` are all labels of the module. Raises ValueError if a feature is not in the reference, or if there are
-    too few permutations for the level.
+    `labels` are all labels of the module. Raises ValueError if a feature is not in the reference.
     """
     make: Mapping[str, Callable[[], Detector]] = {
-        EmbeddingDrift.name: lambda: EmbeddingDrift(reference, settings.p_value, settings.permutations),
-        FeatureDrift.name: lambda: FeatureDrift(reference, settings.p_value, settings.features),
-        LabelDrift.name: lambda: LabelDrift(reference, settings.p_value, labels),
+        EmbeddingDrift.name: lambda: EmbeddingDrift(reference, settings.level, settings.permutations),
+        FeatureDrift.name: lambda: FeatureDrift(reference, settings.level, settings.features),
+        LabelDrift.name: lambda: LabelDrift(reference, settings.level, labels),
     }
     return tuple(make[name]() for name in settings.detectors)
 
@@ -51,8 +50,6 @@ class EmbeddingDrift:
         self._size = len(reference)
         self._permutations = permutations
         self._highest = int(level * (permutations + 1) + 1e-9)  # rank of the permuted value to exceed
-        if not self._highest:
-            raise ValueError(f"A level of {level:g} takes {round(1 / level) - 1} permutations or more.")
 
     def __call__(self, window: Findings) -> Result:
         kernel = self._alibi.kernel_matrix(self._alibi.x_ref, window.embeddings).numpy().astype(np.float64)

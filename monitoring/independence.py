@@ -6,8 +6,12 @@ limit for all would leave more kin among the findings of the wider one. Some unr
 which does no harm as long as a reference and a window are thinned by the same limits.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
+
+from monitoring.findings import Findings
 
 UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may pass for kin
 
@@ -27,6 +31,15 @@ def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.floa
             kept.append(row)
             free &= distances[row] > np.minimum(limit, limit[row])
     return np.array(kept[::-1], np.intp)
+
+
+def independent_rows(findings: Findings, kinship: Mapping[str, float]) -> NDArray[np.intp]:
+    """Return the rows of findings, oldest first, to keep; `kinship` holds each label's limit.
+
+    A label that has none, since no reference scan was given it, gets the smallest there is.
+    """
+    smallest = min(kinship.values())
+    return independent(findings.embeddings, np.array([kinship.get(label, smallest) for label in findings.labels]))
 
 
 def kinship_limits(

@@ -15,15 +15,15 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 
 from alembic.util import CommandError
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from imip.errors import LogUnavailable
 from monitoring import metrics
 from monitoring.database import migrate
+from monitoring.insertion import Insertion
 from monitoring.journal import Journal, JournalFull
 from monitoring.record import Record
-from monitoring.tables import predictions
 
 BATCH = 256  # rows of one transaction at most
 PROBE_SECONDS = 1.0  # between looks whether a database that was gone is back, or the journal holds something
@@ -39,6 +39,7 @@ class PredictionLog:
     def __init__(self, engine: Engine, journal: Journal | None = None) -> None:
         """`journal`: where predictions wait while the database is gone; without one they are refused."""
         self._engine, self._journal = engine, journal
+        self._insertion = Insertion(engine)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._up = False
         self._closing = threading.Event()
@@ -85,6 +86,7 @@ class PredictionLog:
             else:
                 for _, future in batch:
                     future.set_result(None)
+        self._insertion.close()
 
     def _more(self) -> Iterator[Waiting]:
         """Yield what waits already, as far as it fits into one batch."""
@@ -102,8 +104,7 @@ class PredictionLog:
         if self._up:
             start = perf_counter()
             try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(predictions), rows)
+                self._insertion(rows)
             except SQLAlchemyError as fault:
                 self._lost(fault)
             else:
@@ -128,7 +129,10 @@ class PredictionLog:
         self._up = False
         metrics.log_failures.inc()
         metrics.log_available.labels(self._engine.dialect.name).set(0)
-        log.error("the prediction log cannot be written", extra={"fields": {"fault": type(fault).__name__}})
+        log.error(
+            "the prediction log cannot be written",
+            extra={"fields": {"fault": type(getattr(fault, "orig", fault)).__name__}},
+        )
 
     def _recover(self) -> None:
         """Look whether a database that was gone is back, and give it what waits in the journal."""

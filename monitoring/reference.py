@@ -18,7 +18,7 @@ from sqlalchemy import Engine, RowMapping, insert, select
 from imip.card import Card
 from imip.model import VERSION_LENGTH, digest, read_reference
 from monitoring.findings import Findings
-from monitoring.independence import independent
+from monitoring.independence import independent_rows
 from monitoring.tables import drift_references
 
 
@@ -28,7 +28,7 @@ class Reference:
 
     version: str  # of its content
     findings: Findings  # independent
-    kinship: float  # distance of embeddings below which two findings are of one patient
+    kinship: Mapping[str, float]  # by label: distance of embeddings within which two findings count as one patient's
     since: datetime | None = None  # of the predictions it was made from; None for the artifact's own
     until: datetime | None = None
 
@@ -38,7 +38,7 @@ def artifact_reference(folder: Path, card: Card) -> Reference:
     return _unpacked(read_reference(folder, card))
 
 
-def logged_reference(findings: Findings, kinship: float, since: datetime, until: datetime) -> Reference:
+def logged_reference(findings: Findings, kinship: Mapping[str, float], since: datetime, until: datetime) -> Reference:
     """Return a reference of logged findings that are independent by `kinship`, which is the model's."""
     return _unpacked(_arrays(findings, kinship), since, until)
 
@@ -87,14 +87,15 @@ def _stored(row: RowMapping) -> Reference:
         return _unpacked(arrays, row["since"], row["until"])
 
 
-def _arrays(findings: Findings, kinship: float) -> dict[str, NDArray[Any]]:
+def _arrays(findings: Findings, kinship: Mapping[str, float]) -> dict[str, NDArray[Any]]:
     return {
         "embeddings": findings.embeddings,
         "features": findings.features,
         "names": np.array(findings.names, np.str_),
         "confidences": findings.confidences,
         "labels": findings.labels,
-        "kinship": np.array(kinship, np.float32),
+        "kinship_labels": np.array(list(kinship), np.str_),
+        "kinship_limits": np.array(list(kinship.values()), np.float32),
     }
 
 
@@ -108,8 +109,8 @@ def _unpacked(
         arrays["confidences"].astype(np.float32),
         arrays["labels"].astype(np.str_),
     )
-    kinship = float(arrays["kinship"])
-    kept = findings.take(independent(findings.embeddings, kinship))
+    kinship = dict(zip(arrays["kinship_labels"].tolist(), arrays["kinship_limits"].tolist(), strict=True))
+    kept = findings.take(independent_rows(findings, kinship))
     # Of what is kept, so that a reference is the same one once it was stored.
     version = digest(b"".join(array.tobytes() for array in _arrays(kept, kinship).values()))[:VERSION_LENGTH]
     return Reference(version, kept, kinship, since, until)

@@ -22,7 +22,6 @@ from monitoring.report_quality import quality_section
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.05  # of the false discovery rate over the features; of confidence and labels, one by one
 LABEL = "label given"
 CONFIDENCE = "confidence in the label given"
 CHI_SQUARED = "two_sample_chi_squared"
@@ -45,6 +44,7 @@ class ReportFacts:
 
     module: str
     sought: str  # the label looked for, such as "Tumor"
+    level: float  # of the false discovery rate over the features; of confidence and labels, one by one
     model_version: str
     reference_version: str
     first: datetime  # when the window's first finding was answered
@@ -61,22 +61,22 @@ def drift_report(reference: Findings, current: Findings, quality: Sequence[WeekP
         raise ValueError("A drift report needs findings both in the reference and in the window.")
     if reference.names != current.names:
         raise ValueError("The reference and the window hold different features.")
-    drifted = _drifted(reference, current)
-    page = _comparison(_frame(reference), _frame(current), max(1, len(drifted)))
+    drifted = _drifted(reference, current, facts.level)
+    page = _comparison(_frame(reference), _frame(current), max(1, len(drifted)), facts.level)
     # A page without these tags keeps its words: what is missing is put at the end.
     before, head, after = page.partition("<head>")
     inside, body, rest = after.partition("<body>")
-    words = _facts(len(reference), len(current), facts) + _verdict(drifted, len(reference.names))
+    words = _facts(len(reference), len(current), facts) + _verdict(drifted, len(reference.names), facts.level)
     words += quality_section(quality, facts.sought)
     return f"{before.lstrip()}{head}{_head(facts)}{inside}{body}<div class='imip'>{words}</div>{rest}"
 
 
-def _drifted(reference: Findings, current: Findings) -> list[str]:
+def _drifted(reference: Findings, current: Findings, level: float) -> list[str]:
     from scipy.stats import false_discovery_control, ks_2samp
 
     pairs = [(reference.feature(name), current.feature(name)) for name in reference.names]
     p_values = [ks_2samp(then[np.isfinite(then)], now[np.isfinite(now)]).pvalue for then, now in pairs]
-    return [name for name, p in zip(reference.names, false_discovery_control(p_values), strict=True) if p <= LEVEL]
+    return [name for name, p in zip(reference.names, false_discovery_control(p_values), strict=True) if p <= level]
 
 
 def _frame(findings: Findings) -> "pd.DataFrame":
@@ -94,7 +94,7 @@ def _plain(text: str) -> str:
     return text.replace("<", "\u2039").replace(">", "\u203a")
 
 
-def _comparison(reference: "pd.DataFrame", current: "pd.DataFrame", drifted: int) -> str:
+def _comparison(reference: "pd.DataFrame", current: "pd.DataFrame", drifted: int, level: float) -> str:
     os.environ["DO_NOT_TRACK"] = "1"  # Evidently reads it when it would report its use
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
@@ -105,10 +105,10 @@ def _comparison(reference: "pd.DataFrame", current: "pd.DataFrame", drifted: int
     features = [name for name in numbers if name != CONFIDENCE]
     share = 1 / len(features)  # one drifted feature is drift
     metrics = [
-        ValueDrift(column=LABEL, method=CHI_SQUARED, threshold=LEVEL),
-        ValueDrift(column=CONFIDENCE, method="ks", threshold=LEVEL),
+        ValueDrift(column=LABEL, method=CHI_SQUARED, threshold=level),
+        ValueDrift(column=CONFIDENCE, method="ks", threshold=level),
         # Benjamini and Hochberg's cut-off, so that Evidently finds the features drifted that `_drifted` does.
-        DataDriftPreset(features, num_method="ks", num_threshold=LEVEL * drifted * share, drift_share=share),
+        DataDriftPreset(features, num_method="ks", num_threshold=level * drifted * share, drift_share=share),
     ]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=[LABEL])
     now, then = (Dataset.from_pandas(frame, data_definition=definition) for frame in (current, reference))
@@ -158,9 +158,9 @@ def _facts(reference: int, current: int, facts: ReportFacts) -> str:
 <p class="disclaimer">{escape(DISCLAIMER)}</p><table>{table}</table>"""
 
 
-def _verdict(drifted: Sequence[str], features: int) -> str:
+def _verdict(drifted: Sequence[str], features: int, level: float) -> str:
     names = f": {escape(', '.join(drifted))}" if drifted else ""
     return f"""<h2>Drift</h2><p><strong>{len(drifted)} of {features} features drifted{names}.</strong>
-Features are compared by two-sample Kolmogorov-Smirnov tests, their false discovery rate held at {LEVEL:g};
-confidence by the same test and labels by the chi-squared test, at {LEVEL:g} each. The drift scores below are p values:
+Features are compared by two-sample Kolmogorov-Smirnov tests, their false discovery rate held at {level:.3g};
+confidence by the same test and labels by the chi-squared test, at {level:.3g} each. The scores below are p values:
 the smaller, the stranger. Lines over the window show means of at least {BLOCK} findings where there are so many.</p>"""

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from imip.card import Card
 from monitoring.findings import Findings
 from monitoring.history import Filter, Position, as_findings, newest
-from monitoring.independence import independent
+from monitoring.independence import independent_rows
 from monitoring.reference import Reference
 
 LOOKBACK = 5  # findings looked at for each that is wanted; bounds what a burst of one patient's slices costs
@@ -36,7 +36,7 @@ def take_window(
     if not rows:
         return None
     findings = as_findings(rows, names)
-    kept = independent(findings.embeddings, reference.kinship)[-size:]
+    kept = independent_rows(findings, reference.kinship)[-size:]
     oldest, last = rows[kept[0]], rows[-1]
     return Window(
         findings.take(kept),

@@ -175,7 +175,8 @@ def test_every_setting_says_what_it_is_for_and_defaults_are_the_limits() -> None
     ("rule", "told"),
     [
         ('{"features": ["colour"]}', "symmetry"),
-        ('{"p_value": 0.001}', "999"),
+        ('{"p_value": 0.001}', "2999"),
+        ('{"p_value": 0.001, "detectors": ["mmd"]}', "999"),
         ('{"windows": 10}', "Extra inputs"),
         ('{"window": 1}', "greater"),
     ],

@@ -102,7 +102,7 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
     (row, *_) = rows = newest(engine, "brain-tumor", version(told[0]), 10)
     current = as_findings(rows * 15, FEATURES)
     now = datetime.now(UTC)
-    facts = ReportFacts("brain-tumor", "Tumor", version(told[0]), "0", row["at"], row["at"], now)
+    facts = ReportFacts("brain-tumor", "Tumor", 0.05, version(told[0]), "0", row["at"], row["at"], now)
     assert clean(drift_report(shifted(current), current, (), facts).encode())
 
 

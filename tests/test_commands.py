@@ -34,7 +34,7 @@ from test_window import CARD, REFERENCE
 
 MODULE = CARD.module
 DRIFTED = 3
-DRIFT = '{"brain-tumor": {"window": 60, "permutations": 39}}'  # quick
+DRIFT = '{"brain-tumor": {"window": 60, "permutations": 59}}'  # quick
 TOO_FEW = "Too few independent findings"
 
 

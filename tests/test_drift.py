@@ -76,9 +76,9 @@ def test_statistic_threshold_and_p_value_give_one_verdict(
     results: Callable[[Findings], dict[str, Result]], shift: float, seed: int
 ) -> None:
     for result in results(findings(60, seed, shift=shift, tumor=0.7 - shift / 3)).values():
-        assert result.drifted == (result.p_value <= SETTINGS.p_value) == (result.statistic >= result.threshold)
+        assert result.drifted == (result.p_value <= SETTINGS.level) == (result.statistic >= result.threshold)
         for feature in result.features:
-            assert feature.drifted == (feature.p_value <= SETTINGS.p_value) == (feature.statistic >= result.threshold)
+            assert feature.drifted == (feature.p_value <= SETTINGS.level) == (feature.statistic >= result.threshold)
 
 
 def test_a_p_value_is_never_zero(results: Callable[[Findings], dict[str, Result]]) -> None:
@@ -140,8 +140,8 @@ def test_confidence_is_always_watched_and_only_once() -> None:
 
 
 def test_an_unknown_feature_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no feature 'colour' .* there are: confidence, brightness_mean, sharpness"):
-        one("ks", findings(50, 1), DriftSettings(features=("sharpness", "colour")))
+    with pytest.raises(ValueError, match=r"no feature 'symmetry' .* there are: confidence, brightness_mean, sharpness"):
+        one("ks", findings(50, 1), DriftSettings(features=("sharpness", "symmetry")))
 
 
 @pytest.mark.parametrize("name", ["mmd", "ks", "chi2"])
@@ -159,3 +159,15 @@ def test_a_label_that_the_reference_has_not_alarms() -> None:
     reference = findings(50, 1, tumor=1)
     assert one("chi2", reference)(findings(50, 2, tumor=0.5)).drifted
     assert not one("chi2", reference)(findings(50, 2, tumor=1)).drifted
+
+
+def test_detectors_share_the_level_of_a_check() -> None:
+    """So that a check of which any detector alarms by chance stays as rare as `p_value` says."""
+    assert DriftSettings(p_value=0.06).level == pytest.approx(0.02)
+    assert DriftSettings(p_value=0.06, detectors=("mmd",)).level == pytest.approx(0.06)
+    reference = findings(200, 1)
+    for name, detector in zip(SETTINGS.detectors, drift.detectors(reference, LABELS, SETTINGS), strict=True):
+        alone = drift.detectors(
+            reference, LABELS, SETTINGS.model_copy(update={"detectors": (name,), "p_value": SETTINGS.level})
+        )
+        assert detector(findings(60, 2)).threshold == alone[0](findings(60, 2)).threshold

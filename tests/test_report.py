@@ -23,7 +23,9 @@ pytest.importorskip("evidently", reason="comes with the extra `report`")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MADE = datetime(2025, 3, 1, 12, tzinfo=UTC)
-FACTS = ReportFacts("brain-tumor", "Tumor", "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE)
+FACTS = ReportFacts(
+    "brain-tumor", "Tumor", 0.05, "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE
+)
 TUMOR = LabelPerformance(
     label="Tumor",
     predicted=22,

@@ -15,7 +15,7 @@ from imip.framing import frame
 from imip.model import CARD, GRAPH, REFERENCE, VERSION_LENGTH, Model, Output, digest
 from imip.outliers import ReferenceDistance
 from imip.scan import read_scan
-from monitoring.independence import kinship_limit
+from monitoring.independence import kinship_limits
 from training import brain_tumor
 from training.batches import framed
 from training.brain_tumor_card import write_card
@@ -76,13 +76,16 @@ def _reference(
         for sample, output, index, confidence in zip(samples, outputs, chosen, confidences, strict=True)
     ]
     embeddings = np.stack([output.embedding for output in outputs])
+    labels = np.array(model.card.labels)[chosen]
+    kinship = kinship_limits(embeddings, labels, groups)
     return {
         "embeddings": embeddings,
         "features": np.array([[scan[name] for name in FEATURES] for scan in features], np.float32),
         "names": np.array(FEATURES),
         "confidences": np.array(confidences, np.float32),
-        "labels": np.array(model.card.labels)[chosen],
-        "kinship": np.array(kinship_limit(embeddings, groups), np.float32),
+        "labels": labels,
+        "kinship_labels": np.array(list(kinship)),
+        "kinship_limits": np.array(list(kinship.values()), np.float32),
     }
 
 

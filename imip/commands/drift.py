@@ -135,14 +135,14 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
 
     from imip.analysis import analyse
     from monitoring.findings import of_analyses
-    from monitoring.independence import independent
+    from monitoring.independence import independent_rows
     from serving.surveillance import served
 
     _, watch = watched(module)
     used, model = watch.reference(), served(module)
     analyses = (analyse(scan, model) for scan in tqdm(stream, total=number, desc=name, unit="scan"))
     findings = of_analyses(analyses, used.findings.names)
-    findings = findings.take(independent(findings.embeddings, used.kinship))
+    findings = findings.take(independent_rows(findings, used.kinship))
     few = len(findings) < 2  # a scatter takes two
     told = "Too few to say anything." if few else _table(watch.results(used, findings))
     typer.echo(f"{name}: {len(findings)} independent findings of {number}\n{told}")

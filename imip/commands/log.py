@@ -78,6 +78,7 @@ def report_drift(
     facts = ReportFacts(
         module=module,
         sought=watch.card.labels[0],
+        level=watch.settings.level,
         model_version=watch.card.version,
         reference_version=reference.version,
         first=window.first[0],
