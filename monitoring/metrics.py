@@ -55,59 +55,48 @@ log_commit_rows = Histogram(
     "imip_log_commit_rows", "Predictions committed together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 
+
+def newest(name: str, documentation: str, *labels: str) -> Gauge:
+    """Return a gauge that only the drift monitor sets: what it wrote last counts, whichever process that was."""
+    return Gauge(name, documentation, labels, multiprocess_mode="mostrecent")
+
+
 feedback_given = Counter("imip_feedback", "Labels that reviewers gave to findings", ["module"])
-labelled_findings = Gauge(
+labelled_findings = newest(
     "imip_labelled_findings",
     "Findings of the last weeks whose label a reviewer gave, by both labels and the confidence",
-    ["module", "predicted", "actual", "confidence"],
-    multiprocess_mode="mostrecent",
+    "module",
+    "predicted",
+    "actual",
+    "confidence",
 )
-estimated_accuracy = Gauge(
+estimated_accuracy = newest(
     "imip_estimated_accuracy_ratio",
     "Accuracy of the last findings as their calibrated confidence lets expect it; no label was seen",
-    ["module"],
-    multiprocess_mode="mostrecent",
+    "module",
 )
 
-drift_detected = Gauge(
-    "imip_drift_detected", "1 if the last check's detector says drift", ["module", "detector"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_statistic = Gauge(
-    "imip_drift_statistic", "The detector's statistic in the last check", ["module", "detector"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_threshold = Gauge(
-    "imip_drift_threshold", "What the statistic is compared with", ["module", "detector"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_p_value = Gauge(
-    "imip_drift_p_value", "The detector's p-value in the last check", ["module", "detector"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_feature_statistic = Gauge(
-    "imip_drift_feature_statistic", "Kolmogorov-Smirnov distance of a feature from the reference, 0 to 1",
-    ["module", "feature"], multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_feature_detected = Gauge(
-    "imip_drift_feature_detected", "1 if the feature drifts, the false discovery rate controlled",
-    ["module", "feature"], multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_window_fill = Gauge(
-    "imip_drift_window_fill_ratio", "Independent findings in the last check's window, of those wanted", ["module"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_reference_findings = Gauge(
-    "imip_drift_reference_findings", "Findings in the reference of the last check", ["module"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_last_check = Gauge(
-    "imip_drift_last_check_timestamp_seconds", "When the last check was made", ["module"],
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-drift_check_duration = Gauge(
-    "imip_drift_check_duration_seconds", "Time the last check took", ["module"], multiprocess_mode="mostrecent"
+drift_detected = newest("imip_drift_detected", "1 if the last check's detector says drift", "module", "detector")
+drift_statistic = newest("imip_drift_statistic", "The detector's statistic in the last check", "module", "detector")
+drift_threshold = newest("imip_drift_threshold", "What the statistic is compared with", "module", "detector")
+drift_p_value = newest("imip_drift_p_value", "The detector's p-value in the last check", "module", "detector")
+drift_feature_statistic = newest(
+    "imip_drift_feature_statistic",
+    "Kolmogorov-Smirnov distance of a feature from the reference, 0 to 1",
+    "module",
+    "feature",
 )
+drift_feature_detected = newest(
+    "imip_drift_feature_detected", "1 if the feature drifts, the false discovery rate controlled", "module", "feature"
+)
+drift_window_fill = newest(
+    "imip_drift_window_fill_ratio", "Independent findings in the last check's window, of those wanted", "module"
+)
+drift_reference_findings = newest(
+    "imip_drift_reference_findings", "Findings in the reference of the last check", "module"
+)
+drift_last_check = newest("imip_drift_last_check_timestamp_seconds", "When the last check was made", "module")
+drift_check_duration = newest("imip_drift_check_duration_seconds", "Time the last check took", "module")
 drift_failures = Counter("imip_drift_failures", "Turns of the drift monitor that failed")
 drift_computing = Gauge(
     "imip_drift_computing", "1 if this server's monitor is the one that computes", multiprocess_mode="livesum"
