@@ -33,6 +33,11 @@ class Findings:
             self.labels[chosen],
         )
 
+    def watched(self, names: tuple[str, ...]) -> "Findings":
+        """Return the findings with these features only. Raises ValueError if there is none of a name."""
+        columns = [self.names.index(name) for name in names]
+        return Findings(self.embeddings, self.features[:, columns], names, self.confidences, self.labels)
+
     def feature(self, name: str) -> NDArray[np.float32]:
         """Return one feature of all findings, (n,). Raises ValueError if there is none of that name."""
         return self.features[:, self.names.index(name)]

@@ -86,7 +86,8 @@ def report_drift(
         made=datetime.now(UTC),
     )
     quality = performance(engine, module, datetime.now(UTC) - timedelta(weeks=weeks))
-    out.write_text(drift_report(reference.findings, window.findings, quality, facts), encoding="utf-8")
+    before, now = (findings.watched(watch.settings.features) for findings in (reference.findings, window.findings))
+    out.write_text(drift_report(before, now, quality, facts), encoding="utf-8")
     typer.echo(f"{len(window.findings)} findings against {len(reference.findings)}: {out.name}")
 
 
