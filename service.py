@@ -92,7 +92,8 @@ class Imip:
         self._warm_up()
         self._logbook = logbook.Logbook(settings)
         answers.announce(self._modules)
-        routes.state.desk = desk.Desk(self._logbook.engine, answers.meta(self._modules, settings))
+        meta = answers.meta(self._modules, settings)
+        routes.state.desk = desk.Desk(self._logbook.engine, meta, settings.upload_seconds)
 
     def __is_ready__(self) -> bool:
         return self._logbook.available

@@ -68,7 +68,7 @@ class LogUnavailable(Unavailable):
 
 
 class ReportUnavailable(Unavailable):
-    """The report's library is not installed, or no monitor runs that would make it."""
+    """The report's library is not installed, no monitor runs that would make it, or there is nothing to report."""
 
 
 class ScanError(ImipError):

@@ -16,7 +16,7 @@ class DriftSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = Field(default=200, ge=20, description="independent findings compared with the reference")
+    window: int = Field(default=200, ge=20, le=2_000, description="independent findings compared with the reference")
     every: int = Field(default=50, ge=1, description="new findings after which a check is due")
     seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
     detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(default=("mmd", "ks", "chi2"), min_length=1)
@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="auto: text on a terminal, else JSON lines"
     )
+
+    @model_validator(mode="after")
+    def _of_its_modules(self) -> "Settings":
+        if unknown := set(self.drift) - set(self.modules):
+            raise ValueError(f"IMIP_DRIFT names {', '.join(sorted(unknown))}; enabled are: {', '.join(self.modules)}")
+        return self
 
     def drift_of(self, module: str) -> DriftSettings:
         """Return how the drift of a module is looked for."""

@@ -83,15 +83,11 @@ def keep(engine: Engine, check: Check) -> None:
         connection.execute(insert(drift_checks), row)
 
 
-def latest(engine: Engine, module: str, trigger: Trigger = "monitor") -> Check | None:
-    """Return the newest check of a module, if there is one."""
+def latest(engine: Engine, module: str, version: str, trigger: Trigger = "monitor") -> Check | None:
+    """Return the newest check of a version of a module, if there is one."""
     columns = drift_checks.c
-    query = (
-        select(drift_checks)
-        .where(columns.module == module, columns.trigger == trigger)
-        .order_by(columns.at.desc())
-        .limit(1)
-    )
+    query = select(drift_checks).where(columns.module == module, columns.trigger == trigger)
+    query = query.where(columns.version == version).order_by(columns.at.desc()).limit(1)
     with engine.execution_options(reading=True).connect() as connection:
         row = connection.execute(query).mappings().first()
     if row is None:

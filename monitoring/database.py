@@ -51,7 +51,7 @@ def connect(url: str) -> Engine:
 def migrate(engine: Engine) -> None:
     """Bring the schema up to date. Safe with any number of processes at once."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, Select, select
 
 from imip.errors import UnknownLabel, UnknownPrediction
 from imip.oversight import Feedback, FeedbackAnswer
 from monitoring import tables
+from monitoring.database import insert_into
 
 
 def give(engine: Engine, feedback: Feedback) -> FeedbackAnswer:
@@ -29,7 +29,9 @@ def give(engine: Engine, feedback: Feedback) -> FeedbackAnswer:
             copied = {
                 name: predicted[name] for name in ("predicted_at", "module", "version", "predicted", "confidence")
             }
-            _put(connection, {"request_id": feedback.request_id, "at": datetime.now(UTC), **said, **copied})
+            row = {"request_id": feedback.request_id, "at": datetime.now(UTC), **said, **copied}
+            given = insert_into(engine, tables.feedback).values(row)
+            connection.execute(given.on_conflict_do_update(index_elements=["request_id"], set_=row))
     return FeedbackAnswer(
         request_id=feedback.request_id,
         module=predicted["module"],
@@ -50,9 +52,3 @@ def _prediction(request_id: str) -> Select[Any]:
 def _said(request_id: str) -> Select[Any]:
     columns = tables.feedback.c
     return select(columns.actual, columns.reviewer_role, columns.comment).where(columns.request_id == request_id)
-
-
-def _put(connection: Connection, row: dict[str, Any]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(tables.feedback).values(row)
-    connection.execute(insert.on_conflict_do_update(index_elements=[tables.feedback.c.request_id], set_=row))

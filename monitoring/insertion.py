@@ -8,10 +8,11 @@ log costs.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from monitoring.database import insert_into
 from monitoring.tables import predictions
 
 COLUMNS = tuple(column for column in predictions.c if column.name != "id")
@@ -24,15 +25,28 @@ class Insertion:
         self._engine = engine
         self._connection: PoolProxiedConnection | None = None
         dialect = engine.dialect
-        compiled = insert(predictions).compile(dialect=dialect, column_keys=[column.name for column in COLUMNS])
+        statement = insert_into(engine, predictions).on_conflict_do_nothing()
+        compiled = statement.compile(dialect=dialect, column_keys=[column.name for column in COLUMNS])
         self._statement, self._order = str(compiled), compiled.positiontup
         self._conversions = {
             column.name: column.type.dialect_impl(dialect).bind_processor(dialect) for column in COLUMNS
         }
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Commit rows. Raises sqlalchemy.exc.SQLAlchemyError if the database does not take them; none is kept then."""
-        fault = self._engine.dialect.loaded_dbapi.Error
+        """Commit rows. Raises sqlalchemy.exc.SQLAlchemyError if the database does not take them; none is kept then.
+
+        A connection that was kept may have been cut while nobody wrote: then it is tried once more on a new one. Rows
+        that are there already, since only the answer to their commit was lost, are left alone.
+        """
+        kept = self._connection is not None
+        try:
+            self._commit(rows)
+        except SQLAlchemyError:
+            if not kept:
+                raise
+            self._commit(rows)
+
+    def _commit(self, rows: Sequence[dict[str, Any]]) -> None:
         try:
             if self._connection is None:
                 self._connection = self._engine.raw_connection()
@@ -42,7 +56,7 @@ class Insertion:
             cursor.executemany(self._statement, [self._parameters(row) for row in rows])
             cursor.close()
             self._connection.commit()
-        except fault as error:
+        except self._engine.dialect.loaded_dbapi.Error as error:
             self.close()
             raise DBAPIError(None, None, error, hide_parameters=True) from None
 

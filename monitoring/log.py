@@ -6,7 +6,6 @@ go, so that under load the cost of a commit is shared (group commit, as database
 refused or spooled to a journal, by setting.
 """
 
-import contextlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -23,9 +22,11 @@ from monitoring import metrics
 from monitoring.database import migrate
 from monitoring.insertion import Insertion
 from monitoring.journal import Journal, JournalFull
+from monitoring.lease import Lease
 from monitoring.record import Record
 
 BATCH = 256  # rows of one transaction at most
+PROBE = "log-probe"
 PROBE_SECONDS = 1.0  # between looks whether a database that was gone is back, or the journal holds something
 
 Waiting = tuple[Record, "Future[None]"]
@@ -36,16 +37,19 @@ log = logging.getLogger("imip.log")
 class PredictionLog:
     """Takes the findings of one worker."""
 
-    def __init__(self, engine: Engine, journal: Journal | None = None) -> None:
-        """`journal`: where predictions wait while the database is gone; without one they are refused."""
-        self._engine, self._journal = engine, journal
+    def __init__(self, engine: Engine, journal: Journal | None = None, spools: bool = True) -> None:
+        """`journal`: what waits there is replayed. `spools`: while the database is gone predictions go there, too;
+        without it, or without a journal, they are refused.
+        """
+        self._engine, self._journal, self._spools = engine, journal, spools and journal is not None
+        self._full = False  # the journal
         self._insertion = Insertion(engine)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._up = False
         self._closing = threading.Event()
         try:
             self._open()
-        except SQLAlchemyError as fault:
+        except (SQLAlchemyError, CommandError) as fault:
             self._lost(fault)
         self._threads = [
             threading.Thread(target=work, name=f"prediction-log-{work.__name__}", daemon=True)
@@ -57,7 +61,7 @@ class PredictionLog:
     @property
     def available(self) -> bool:
         """Whether a prediction made now can be expected to find its place."""
-        return self._up or self._journal is not None
+        return self._up or (self._spools and not self._full)
 
     def add(self, record: Record) -> "Future[None]":
         """Hand a finding over. The future is done once it is committed, or raises LogUnavailable."""
@@ -117,38 +121,43 @@ class PredictionLog:
     def _spool(self, rows: list[dict[str, object]]) -> None:
         """Keep rows in the journal. Raises LogUnavailable if there is none, or it is full, or fails too."""
         try:
-            if self._journal is None:
+            if self._journal is None or not self._spools:
                 raise LogUnavailable("The prediction log cannot be written; try again later.")
             self._journal.append(rows)
         except (SQLAlchemyError, JournalFull, LogUnavailable) as fault:
+            self._full = isinstance(fault, JournalFull)
             metrics.log_rows.labels("refused").inc(len(rows))
             raise LogUnavailable("The prediction log cannot be written; try again later.") from fault
         metrics.log_rows.labels("spooled").inc(len(rows))
 
-    def _lost(self, fault: SQLAlchemyError) -> None:
+    def _lost(self, fault: Exception) -> None:
         self._up = False
         metrics.log_failures.inc()
         metrics.log_available.labels(self._engine.dialect.name).set(0)
-        log.error(
-            "the prediction log cannot be written",
-            extra={"fields": {"fault": type(getattr(fault, "orig", fault)).__name__}},
-        )
+        kind = type(getattr(fault, "orig", fault)).__name__
+        log.error("the prediction log cannot be written", extra={"fields": {"fault": kind}})
 
     def _recover(self) -> None:
         """Look whether a database that was gone is back, and give it what waits in the journal."""
         while not self._closing.wait(PROBE_SECONDS):
-            # A schema newer than this server may be taken back; until then nothing is written.
-            with contextlib.suppress(SQLAlchemyError, CommandError):
+            try:
+                if self._journal is not None:
+                    metrics.log_journal_rows.set(len(self._journal))
                 if not self._up:
                     self._open()
                     log.info("the prediction log can be written again")
-                while self._journal is not None and self._up and self._journal.replay(self._engine):
-                    pass
-            if self._journal is not None:
-                with contextlib.suppress(SQLAlchemyError):
-                    metrics.log_journal_rows.set(len(self._journal))
+                if self._journal is not None:
+                    self._replay(self._journal)
+            except Exception:  # noqa: BLE001 (whatever it is, it was told as the log was lost, and may be over next time)
+                continue
+
+    def _replay(self, journal: Journal) -> None:
+        while self._up and journal.replay(self._engine):
+            self._full = False
+        metrics.log_journal_rows.set(len(journal))
 
     def _open(self) -> None:
         migrate(self._engine)
+        Lease(self._engine, PROBE, "any").take()  # a write that is committed: a full disk lets all else pass
         self._up = True
         metrics.log_available.labels(self._engine.dialect.name).set(1)

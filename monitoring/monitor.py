@@ -32,18 +32,22 @@ log = logging.getLogger("imip.drift")
 
 
 class Chore:
-    """Something the monitor that computes does from time to time."""
+    """Something a monitor does from time to time, aside of the checks, which wait for nothing."""
 
     def __init__(self, work: Callable[[], object], seconds: float) -> None:
         self._work, self._seconds, self._next = work, seconds, 0.0
+        self._running: Future[object] | None = None
 
-    @property
-    def due(self) -> bool:
-        return monotonic() >= self._next
-
-    def __call__(self) -> None:
-        self._next = monotonic() + self._seconds
-        self._work()
+    def attend(self, aside: ThreadPoolExecutor) -> None:
+        """Start it if it is due and not at it still. Raises what it raised when it last ran."""
+        if self._running is not None:
+            if not self._running.done():
+                return
+            done, self._running = self._running, None
+            done.result()
+        if monotonic() >= self._next:
+            self._next = monotonic() + self._seconds
+            self._running = aside.submit(self._work)
 
 
 class Monitor:
@@ -56,6 +60,7 @@ class Monitor:
         self._engine, self._watches, self._exports, self._chores = engine, watches, exports, chores
         self._lease = Lease(engine, MONITOR, uuid.uuid4().hex)
         self._background = ThreadPoolExecutor(1, "drift", initializer=_step_back)
+        self._aside = ThreadPoolExecutor(1, "drift-chores", initializer=_step_back)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drift-monitor", daemon=True)
 
@@ -67,18 +72,22 @@ class Monitor:
         self._stopping.set()
         self._thread.join()
         self._background.shutdown()
+        self._aside.shutdown(wait=False, cancel_futures=True)  # a report may take minutes yet
 
     def _run(self) -> None:
-        migrated = False
+        migrated = failing = False
         while not self._stopping.wait(POLL_SECONDS):
             try:
                 if not migrated:
                     migrate(self._engine)
                     migrated = True
                 self._turn()
+                failing = False
             except Exception as fault:  # noqa: BLE001 (whatever failed, the next turn may succeed, and the metric tells)
                 metrics.drift_failures.inc()
-                log.error("a turn of the drift monitor failed", extra={"fields": {"fault": type(fault).__name__}})
+                if not failing:
+                    log.error("the drift monitor fails", extra={"fields": {"fault": type(fault).__name__}})
+                failing = True
         metrics.drift_computing.set(0)
         if migrated:
             with contextlib.suppress(SQLAlchemyError):  # else it expires
@@ -94,8 +103,7 @@ class Monitor:
                     checks.keep(self._engine, check)
             self._export(watch)
         for chore in (*self._exports, *(self._chores if computes else ())):
-            if chore.due:
-                self._held(self._background.submit(chore))
+            chore.attend(self._aside)
 
     def _held(self, work: "Future[T]") -> T:
         """Return what the background does, the lease prolonged meanwhile."""
@@ -104,7 +112,7 @@ class Monitor:
         return work.result()
 
     def _export(self, watch: Watch) -> None:
-        check = checks.latest(self._engine, watch.card.module)
+        check = checks.latest(self._engine, watch.card.module, watch.card.version)
         if check is not None:
             show_check(check, watch.settings.window)
 

@@ -74,6 +74,8 @@ def drift_report(reference: Findings, current: Findings, quality: Sequence[WeekP
 def _drifted(reference: Findings, current: Findings, level: float) -> list[str]:
     from scipy.stats import false_discovery_control, ks_2samp
 
+    if not reference.names:
+        return []
     pairs = [(reference.feature(name), current.feature(name)) for name in reference.names]
     p_values = [ks_2samp(then[np.isfinite(then)], now[np.isfinite(now)]).pvalue for then, now in pairs]
     return [name for name, p in zip(reference.names, false_discovery_control(p_values), strict=True) if p <= level]
@@ -103,13 +105,15 @@ def _comparison(reference: "pd.DataFrame", current: "pd.DataFrame", drifted: int
     _register_chi_squared()
     numbers = [name for name in reference.columns if name != LABEL]
     features = [name for name in numbers if name != CONFIDENCE]
-    share = 1 / len(features)  # one drifted feature is drift
     metrics = [
         ValueDrift(column=LABEL, method=CHI_SQUARED, threshold=level),
         ValueDrift(column=CONFIDENCE, method="ks", threshold=level),
-        # Benjamini and Hochberg's cut-off, so that Evidently finds the features drifted that `_drifted` does.
-        DataDriftPreset(features, num_method="ks", num_threshold=level * drifted * share, drift_share=share),
     ]
+    if features:
+        share = 1 / len(features)  # one drifted feature is drift
+        # Benjamini and Hochberg's cut-off, so that Evidently finds the features drifted that `_drifted` does.
+        cut_off = level * drifted * share
+        metrics.append(DataDriftPreset(features, num_method="ks", num_threshold=cut_off, drift_share=share))
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=[LABEL])
     now, then = (Dataset.from_pandas(frame, data_definition=definition) for frame in (current, reference))
     with np.errstate(divide="ignore", invalid="ignore"):  # a feature that never varies correlates with none

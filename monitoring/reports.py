@@ -15,7 +15,7 @@ from monitoring.database import insert_into
 from monitoring.tables import drift_reports
 
 ROOT = Path(__file__).parent.parent
-SECONDS = 300.0  # that making one may take
+SECONDS = 120.0  # that making one may take
 
 log = logging.getLogger("imip.report")
 

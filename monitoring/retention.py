@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Engine, Table, delete, func, select
 from monitoring.tables import drift_checks, feedback, predictions
 
 BATCH = 500  # rows in one transaction
+CHECKS = 20_000  # drift checks kept at most, some 4 KB each; a busy monitor makes one a second
 REST_SECONDS = 0.05  # between two transactions, so that predictions come first
 
 
 def prune(engine: Engine, days: float, rows: int) -> int:
-    """Delete predictions, feedback and checks older than `days`, and the oldest predictions beyond `rows`.
+    """Delete predictions, feedback and checks older than `days`, and the oldest beyond `rows` predictions or CHECKS.
 
     Returns how many rows are gone.
     """
@@ -21,16 +22,15 @@ def prune(engine: Engine, days: float, rows: int) -> int:
     gone = sum(_batches(engine, predictions, predictions.c.at < oldest))
     gone += sum(_batches(engine, drift_checks, drift_checks.c.at < oldest))
     gone += sum(_batches(engine, feedback, feedback.c.predicted_at < oldest))
-    if (last := _first_to_keep(engine, rows)) is not None:
-        gone += sum(_batches(engine, predictions, predictions.c.id < last))
-    return gone
+    gone += sum(_batches(engine, predictions, predictions.c.id < _first_to_keep(engine, predictions, rows)))
+    return gone + sum(_batches(engine, drift_checks, drift_checks.c.id < _first_to_keep(engine, drift_checks, CHECKS)))
 
 
-def _first_to_keep(engine: Engine, rows: int) -> int | None:
-    """Return the number of the oldest prediction within the newest `rows`, by number: nothing is counted through."""
+def _first_to_keep(engine: Engine, table: Table, rows: int) -> int:
+    """Return the number of the oldest row within the newest `rows`, by number: nothing is counted through."""
     with engine.execution_options(reading=True).connect() as connection:
-        last = connection.execute(select(func.max(predictions.c.id))).scalar_one()
-    return None if last is None else last - rows + 1
+        last = connection.execute(select(func.max(table.c.id))).scalar_one()
+    return int(last or 0) - rows + 1
 
 
 def _batches(engine: Engine, table: Table, condition: ColumnElement[bool]) -> Iterator[int]:

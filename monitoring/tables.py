@@ -88,6 +88,7 @@ feedback = Table(
     Column("predicted", String(64), nullable=False),
     Column("confidence", Double, nullable=False),
     Index(None, "module", "predicted_at"),
+    Index(None, "predicted_at"),
 )
 
 drift_references = Table(
@@ -124,6 +125,7 @@ drift_checks = Table(
     Column("results", JSON, nullable=False),  # of each detector
     Column("seconds", Double, nullable=False),
     Index(None, "module", "at"),
+    Index(None, "at"),
 )
 
 drift_reports = Table(

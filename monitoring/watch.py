@@ -33,7 +33,7 @@ class Watch:
 
     def due(self) -> bool:
         """Tell whether enough findings are new, or any for long enough."""
-        last = checks.latest(self._engine, self.card.module)
+        last = checks.latest(self._engine, self.card.module, self.card.version)
         new = newer(self._engine, self.card.module, last.position if last else None, self.settings.every)
         waited = time.monotonic() - self._attempted >= self.settings.seconds
         return (new >= self.settings.every and not self._vain) or (new > 0 and waited)
@@ -96,5 +96,5 @@ class Watch:
 
     def _is_known(self, window: Window, reference: Reference) -> bool:
         """What is new may be another version's, or lack a feature: then the window is still that of the last check."""
-        last = checks.latest(self._engine, self.card.module)
+        last = checks.latest(self._engine, self.card.module, self.card.version)
         return last is not None and (last.position, last.reference) == (window.last, reference.version)

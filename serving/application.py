@@ -1,5 +1,6 @@
 """The ASGI application of one worker: BentoML's own, our errors mapped, our edge around it."""
 
+import logging
 from pathlib import Path
 
 from _bentoml_impl.server.app import ServiceAppFactory
@@ -14,12 +15,17 @@ from starlette.types import ASGIApp
 
 from imip.errors import ImipError, LogUnavailable
 from imip.settings import Settings
-from serving import openapi, problems
-from serving.edge import CLIENT_CLOSED, Edge
+from serving import openapi, pages, problems
+from serving.edge import CLIENT_CLOSED, Edge, Places
 
 STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's scripts and styles
 # BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
 SAME_ORIGIN = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+# Requests to the prediction log that one worker holds at once. They share its threads with /readyz and /metrics, and
+# the 5 connections that its engine keeps open with the log's writer.
+READS = 4
+
+log = logging.getLogger("imip.log")
 
 
 class AppFactory(ServiceAppFactory):
@@ -47,11 +53,18 @@ def build(service: "Service[object]", settings: Settings, is_main: bool) -> ASGI
     service.inject_config()
     for mount, *_ in service.mount_apps:
         if isinstance(mount, Starlette):
-            mount.add_exception_handler(ImipError, _refused)
-            mount.add_exception_handler(SQLAlchemyError, _log_gone)
+            answer_faults(mount)
     app: Starlette = AppFactory(service, is_main=is_main)()
-    heavy = frozenset(method.route for method in service.apis.values())
-    return Edge(app, routes=_routes(app, service), heavy=heavy, most=settings.max_in_flight)
+    inferences = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))
+    reads = dict.fromkeys((route.path for route in pages.OF_THE_LOG), Places(READS))
+    return Edge(app, routes=_routes(app, service), places=inferences | reads)
+
+
+def answer_faults(mount: Starlette) -> None:
+    """Have the routes beside the inferences answer faults as these do."""
+    mount.add_exception_handler(ImipError, _refused)
+    mount.add_exception_handler(SQLAlchemyError, _log_gone)
+    mount.add_exception_handler(ClientDisconnect, _hung_up)
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -59,10 +72,16 @@ def _refused(request: Request, error: Exception) -> Response:
     return problems.refuse(error, request.state.request_id)
 
 
-def _log_gone(request: Request, _: Exception) -> Response:
-    return problems.refuse(
-        LogUnavailable("The prediction log cannot be read; try again later."), request.state.request_id
-    )
+def _log_gone(request: Request, error: Exception) -> Response:
+    request_id = request.state.request_id
+    fault = type(getattr(error, "orig", None) or error).__name__  # the driver's; its message may quote what was asked
+    fields = {"request_id": request_id, "route": request.scope["path"], "fault": fault}
+    log.error("the prediction log failed", extra={"fields": fields})
+    return problems.refuse(LogUnavailable("The prediction log cannot be read; try again later."), request_id)
+
+
+def _hung_up(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED)
 
 
 def _routes(app: Starlette, service: "Service[object]") -> dict[str, frozenset[str]]:

@@ -26,13 +26,31 @@ CLIENT_CLOSED = 499  # nginx's status for a client that hung up; it is logged, a
 log = logging.getLogger("imip.request")
 
 
+class Places:
+    """How many requests one worker holds at once, of one route or of several that share them."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+
+    def take(self) -> bool:
+        """Take a place; tell whether there was one."""
+        free = self._held < self._most
+        self._held += free
+        return free
+
+    def give_back(self) -> None:
+        self._held -= 1
+
+
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, frozenset[str]], heavy: frozenset[str], most: int) -> None:
-        """`routes`: the methods of each path; `heavy`: paths of which one worker holds at most `most` at once."""
-        self._app, self._routes, self._heavy, self._most = app, routes, heavy, most
-        self._held = 0
+    def __init__(self, app: ASGIApp, routes: Mapping[str, frozenset[str]], places: Mapping[str, Places]) -> None:
+        """`routes`: the methods of each path; `places`: those of each path whose requests are shed when there are none.
+
+        What stands in no `places` is always let in.
+        """
+        self._app, self._routes, self._places = app, routes, places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,10 +75,9 @@ class Edge:
             return await exchange.fail(
                 HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(sorted(self._routes[exchange.route]))}
             )
-        heavy = exchange.route in self._heavy
-        if heavy and self._held >= self._most:
+        places = self._places.get(exchange.route)
+        if places is not None and not places.take():
             return await exchange.refuse(Overloaded("All places are taken; try again shortly."))
-        self._held += heavy
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
@@ -69,7 +86,8 @@ class Edge:
                 raise
             await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
         finally:
-            self._held -= heavy
+            if places is not None:
+                places.give_back()
 
 
 class _Exchange:

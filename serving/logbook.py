@@ -20,7 +20,9 @@ class Logbook:
         self.engine = connect(settings.database)
         spools = settings.log_outage == "spool"
         file = settings.data_folder.expanduser() / "journal.sqlite3"
-        self._log = PredictionLog(self.engine, Journal(file, settings.journal_rows) if spools else None)
+        # What an earlier server spooled is replayed, whether or not this one spools.
+        journal = Journal(file, settings.journal_rows) if spools or file.exists() else None
+        self._log = PredictionLog(self.engine, journal, spools)
 
     @property
     def available(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from http import HTTPStatus
+from inspect import getdoc
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,10 +14,12 @@ from imip.errors import (
     ImipError,
     LogUnavailable,
     MalformedRequest,
+    Overloaded,
     ReportUnavailable,
     UnknownLabel,
     UnknownModule,
     UnknownPrediction,
+    UploadTimeout,
 )
 from imip.ethics import DISCLAIMER
 from imip.finding import ExplainedFinding, Finding, Meta
@@ -37,9 +40,9 @@ TAGS = [
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
 Faults = tuple[type[ImipError], ...]
-ASKING: Faults = (MalformedRequest, LogUnavailable)  # faults that any question of the log may have
+ASKING: Faults = (MalformedRequest, Overloaded, LogUnavailable)  # faults that any question of the log may have
 NAMING: Faults = (*ASKING, UnknownModule)
-GIVING: Faults = (*ASKING, UnknownPrediction, UnknownLabel)
+GIVING: Faults = (*ASKING, UploadTimeout, UnknownPrediction, UnknownLabel)
 REPORTING: Faults = (*NAMING, ReportUnavailable)
 INFERRING = tuple(error for error in STATUS if error not in (UnknownPrediction, UnknownLabel, ReportUnavailable))
 PAGES: dict[str, tuple[str, Callable[..., Any], type[BaseModel] | None, type[BaseModel] | None, Faults]] = {
@@ -50,7 +53,7 @@ PAGES: dict[str, tuple[str, Callable[..., Any], type[BaseModel] | None, type[Bas
     "/feedback": ("post", pages.feedback, None, FeedbackAnswer, GIVING),
     "/reports/drift": ("get", pages.drift_report, pages.ReportQuery, None, REPORTING),
 }
-ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer)
+ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer, pages.Awaited)
 
 
 def document(bentoml: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +70,11 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
     )
     paths |= {path: _page(path, *described) for path, described in PAGES.items()}
     paths["/feedback"]["post"]["requestBody"] = {"required": True, "content": {JSON: _schema(Feedback)}}
+    paths["/reports/drift"]["get"]["responses"][str(HTTPStatus.ACCEPTED.value)] = {
+        "description": "The first report is being made",
+        "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}},
+        "content": {JSON: _schema(pages.Awaited)},
+    }
     _, schemas = models_json_schema(
         [(kind, "serialization") for kind in (Finding, ExplainedFinding, Problem, *ANSWERS)], ref_template=REFERENCE
     )
@@ -93,7 +101,7 @@ def _page(
     operation = {
         "tags": [INFERENCES],
         "operationId": f"imip__{path.strip('/').replace('/', '_')}",
-        "description": handler.__doc__,
+        "description": getdoc(handler),
         "parameters": _parameters(query) if query else [],
         "responses": _responses(content, faults),
     }

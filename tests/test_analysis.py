@@ -187,3 +187,9 @@ def test_a_rule_for_drift_that_cannot_work_is_refused_at_the_start(
     monkeypatch.setenv("IMIP_DRIFT", f'{{"brain-tumor": {rule}}}')
     with pytest.raises(ValidationError, match=told):
         Settings()
+
+
+def test_a_rule_for_the_drift_of_no_module_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMIP_DRIFT", '{"brain-tumour": {}}')
+    with pytest.raises(ValidationError, match="enabled are: brain-tumor"):
+        Settings()

@@ -117,9 +117,30 @@ def test_a_spooling_server_answers_on_and_replays_once(tmp_path: Path, postgres:
             assert server.value("imip_log_rows_total", outcome="spooled") == 6
             statuses = [server.http.post("/predict", files={"file": head}).status_code for _ in range(5)]
             assert statuses == [200, 200, 503, 503, 503]  # the journal is full
+            wait_for(lambda: server.http.get("/readyz").status_code == 503)
             kill(server.workers()[0])  # what it spooled does not die with it
         wait_for(lambda: set(answered) <= set(logged(url)) and len(logged(url)) == 9, 30)
         wait_for(lambda: server.value("imip_log_journal_rows") == 0)
+
+
+def test_what_was_spooled_is_replayed_by_a_server_that_refuses(tmp_path: Path, postgres: Postgres, head: bytes) -> None:
+    url = postgres.database()
+    with postgres.gone(), running(tmp_path, IMIP_DATABASE_URL=url, IMIP_WORKERS="1", IMIP_LOG_OUTAGE="spool") as server:
+        answered = server.http.post("/predict", files={"file": head}).json()["request_id"]
+    with running(tmp_path, IMIP_DATABASE_URL=url, IMIP_WORKERS="1") as server:
+        wait_for(lambda: logged(url) == [answered])
+        wait_for(lambda: server.value("imip_log_journal_rows") == 0)
+
+
+def test_a_database_that_was_away_while_nobody_asked_costs_no_prediction(
+    tmp_path: Path, postgres: Postgres, head: bytes
+) -> None:
+    with running(tmp_path, IMIP_DATABASE_URL=postgres.database(), IMIP_WORKERS="1") as server:
+        assert server.http.post("/predict", files={"file": head}).status_code == 200
+        with postgres.gone():
+            pass
+        assert server.http.post("/predict", files={"file": head}).status_code == 200
+        assert server.value("imip_log_failures_total") == 0
 
 
 def test_a_server_that_finds_no_database_waits_for_it(tmp_path: Path, postgres: Postgres, head: bytes) -> None:
@@ -140,7 +161,7 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, head: bytes) -> N
         answered = [server.http.post("/predict", files={"file": head}).json()["request_id"] for _ in range(3)]
         (worker,) = server.workers()
         unbounded = worker.rlimit(psutil.RLIMIT_FSIZE)
-        worker.rlimit(psutil.RLIMIT_FSIZE, ((tmp_path / f"{SQLITE}-wal").stat().st_size, unbounded[1]))
+        worker.rlimit(psutil.RLIMIT_FSIZE, (4096, unbounded[1]))  # not one page of a write-ahead log
         problem(server.http.post("/predict", files={"file": head}), 503)
         worker.rlimit(psutil.RLIMIT_FSIZE, unbounded)
         wait_for(lambda: server.http.get("/readyz").status_code == 200)

@@ -45,32 +45,32 @@ def count(database: Engine) -> int:
 
 def test_a_check_comes_back_as_it_was_kept(database: Engine) -> None:
     checks.keep(database, CHECK)
-    assert checks.latest(database, "brain-tumor") == CHECK
+    assert checks.latest(database, "brain-tumor", CHECK.version) == CHECK
 
 
 def test_there_is_none_before_the_first(database: Engine) -> None:
-    assert checks.latest(database, "brain-tumor") is None
+    assert checks.latest(database, "brain-tumor", CHECK.version) is None
 
 
 def test_the_newest_is_found_whichever_was_kept_last(database: Engine) -> None:
     for hours in (1, 3, 2):
         checks.keep(database, later(hours))
-    assert checks.latest(database, "brain-tumor") == later(3)
+    assert checks.latest(database, "brain-tumor", CHECK.version) == later(3)
 
 
 def test_each_module_has_its_own(database: Engine) -> None:
     checks.keep(database, CHECK)
     checks.keep(database, later(1, module="other"))
-    assert checks.latest(database, "brain-tumor") == CHECK
-    assert checks.latest(database, "other") == later(1, module="other")
+    assert checks.latest(database, "brain-tumor", CHECK.version) == CHECK
+    assert checks.latest(database, "other", CHECK.version) == later(1, module="other")
 
 
 def test_a_look_by_hand_does_not_hide_the_monitors(database: Engine) -> None:
     checks.keep(database, CHECK)
     by_hand = replace(CHECK, at=AT + timedelta(hours=1), trigger="manual")
     checks.keep(database, by_hand)
-    assert checks.latest(database, "brain-tumor") == CHECK
-    assert checks.latest(database, "brain-tumor", "manual") == by_hand
+    assert checks.latest(database, "brain-tumor", CHECK.version) == CHECK
+    assert checks.latest(database, "brain-tumor", CHECK.version, "manual") == by_hand
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,8 @@ def test_one_detector_is_enough_for_drift(database: Engine, results: tuple[Resul
 def test_a_check_names_its_features_and_where_it_ends() -> None:
     assert CHECK.features == SHIFTS
     assert CHECK.position == (AT - timedelta(microseconds=1), 4711)
+
+
+def test_another_version_of_the_model_has_its_own(database: Engine) -> None:
+    checks.keep(database, CHECK)
+    assert checks.latest(database, CHECK.module, "another") is None

@@ -3,8 +3,13 @@
 import csv
 import dataclasses
 import os
+import re
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +217,9 @@ class TestDrift:
         enter(database, shifted(sample(60)))
         told = said("drift", "check", status=DRIFTED)
         assert "sharpness" in told.splitlines()[-1]
-        check = checks.latest(database, MODULE, "manual")
+        check = checks.latest(database, MODULE, CARD.version, "manual")
         assert check is not None and check.drifted
-        assert checks.latest(database, MODULE) is None
+        assert checks.latest(database, MODULE, CARD.version) is None
 
     def test_a_check_of_too_few_findings_fails(self, database: Engine) -> None:
         assert TOO_FEW in said("drift", "check", status=1)
@@ -293,6 +298,36 @@ def test_a_server_that_does_not_answer_is_told(scans: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     options = ["--kind", "none", "--severity", "1", "--url", url, "--rate", "100", "--duration", "1"]
     assert "does not answer: ConnectError" in said("drift", "simulate", scans, *options, status=1)
+
+
+def test_a_simulation_against_a_slow_server_ends_in_time(scans: Path) -> None:
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(0.2)
+            self.send_error(500)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Slow) as slow:
+        threading.Thread(target=slow.serve_forever).start()
+        options = ["--url", f"http://127.0.0.1:{slow.server_port}", "--rate", "20", "--duration", "1"]
+        try:
+            told = said("drift", "simulate", scans, "--kind", "none", "--severity", "1", *options)
+        finally:
+            slow.shutdown()
+    sent = re.search(r"(\d+) scans sent", told)
+    assert sent is not None and 1 <= int(sent[1]) <= 5
+
+
+@pytest.mark.parametrize(("command", "library"), [("log export", "pyarrow"), ("report drift", "evidently")])
+def test_a_library_that_is_not_installed_is_named_with_its_extra(
+    command: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    told = said(*command.split(), "--out", tmp_path / "out", status=1)
+    assert library in told and "extra `report`" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_is_written(database: Engine, tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from imip import errors
 from imip.errors import ImipError
 from server import problem
 from serving import logs, problems
-from serving.edge import CLIENT_CLOSED, Edge
+from serving.edge import CLIENT_CLOSED, Edge, Places
 
 SECRET = "Canary^Quillon"
 ROUTES = {"/work": frozenset({"POST"}), "/page": frozenset({"GET", "HEAD"})}
 
 
 def edge(app: ASGIApp, most: int = 2) -> Edge:
-    return Edge(app, routes=ROUTES, heavy=frozenset({"/work"}), most=most)
+    return Edge(app, routes=ROUTES, places={"/work": Places(most)})
 
 
 def answering(status: int, body: bytes = b"{}", kind: str = "application/json") -> ASGIApp:
@@ -148,6 +148,31 @@ def test_only_heavy_routes_are_shed() -> None:
     assert problem(shed, 503)["type"] == "urn:imip:problem:overloaded"
     assert int(shed.headers["retry-after"]) >= 1
     assert [answer.status_code for answer in others] == [200] * 4
+
+
+def test_routes_that_share_places_are_shed_together_and_the_others_are_not() -> None:
+    shared = Places(2)
+    routes = {path: frozenset({"GET"}) for path in ("/one", "/other", "/apart", "/free")}
+
+    async def crowd() -> tuple[list[int], list[int], list[int]]:
+        gate = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] in ("/one", "/other"):
+                await gate.wait()
+            await answering(200)(scope, receive, send)
+
+        outermost = Edge(slow, routes=routes, places={"/one": shared, "/other": shared, "/apart": Places(1)})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://test") as client:
+            held = [asyncio.create_task(client.get(path)) for path in ("/one", "/other")]
+            for _ in range(10):
+                await asyncio.sleep(0)
+            full = [(await client.get(path)).status_code for path in ("/one", "/other", "/apart", "/free")]
+            gate.set()
+            answered = [answer.status_code for answer in await asyncio.gather(*held)]
+            return full, answered, [(await client.get(path)).status_code for path in ("/one", "/other")]
+
+    assert asyncio.run(crowd()) == ([503, 503, 200, 200], [200, 200], [200, 200])
 
 
 def test_a_websocket_is_closed() -> None:

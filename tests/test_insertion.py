@@ -42,10 +42,30 @@ def test_one_bad_row_keeps_all_out_and_the_next_call_works(database: Engine) -> 
     first = row()
     insertion([first])
     with pytest.raises(SQLAlchemyError):
-        insertion([row(), row(request_id=first["request_id"])])
+        insertion([row(), row(label=None)])
     last = row()
     insertion([last])
     assert [one["request_id"] for one in kept(database)] == [first["request_id"], last["request_id"]]
+
+
+def test_a_row_that_is_there_already_is_left_alone(database: Engine) -> None:
+    first = row()
+    insertion = Insertion(database)
+    for _ in range(2):
+        insertion([first])
+    assert kept(database) == [first]
+
+
+def test_a_connection_cut_while_nobody_wrote_is_not_noticed(postgres: Postgres) -> None:
+    engine = connect(postgres.database())
+    migrate(engine)
+    insertion = Insertion(engine)
+    insertion([row()])
+    with postgres.gone():
+        pass
+    insertion([row()])
+    engine.dispose()
+    assert len(kept(engine)) == 2
 
 
 def test_a_lost_connection_is_told_without_the_row_and_opened_again(postgres: Postgres) -> None:

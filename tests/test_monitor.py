@@ -71,8 +71,8 @@ class FakeWatch:
         if self.nothing:
             return None
         return replace(
-            CHECK, module=self.card.module, at=AT + timedelta(hours=self.checks), last_prediction=next(NUMBERS),
-            trigger=trigger, window_size=self.checks,
+            CHECK, module=self.card.module, version=self.card.version, at=AT + timedelta(hours=self.checks),
+            last_prediction=next(NUMBERS), trigger=trigger, window_size=self.checks,
         )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def test_a_check_that_is_due_is_made_kept_and_shown(database: Engine, start: Sta
     assert shown(watch) is None
     watch.wanted.set()
     wait_for(lambda: shown(watch) == 1, SOON)
-    check = checks.latest(database, watch.card.module)
+    check = checks.latest(database, watch.card.module, watch.card.version)
     assert check is not None and (check.trigger, check.window_size) == ("monitor", 1)
     assert gauge("drift_computing") == 1
     assert all(name.startswith("drift") for name in watch.threads)
@@ -256,10 +256,10 @@ def test_a_database_that_is_gone_for_a_while_ends_nothing(
     gone = threading.Event()
     latest = checks.latest
 
-    def sometimes(engine: Engine, module: str) -> Check | None:
+    def sometimes(engine: Engine, module: str, version: str) -> Check | None:
         if gone.is_set():
             raise ConnectionError
-        return latest(engine, module)
+        return latest(engine, module, version)
 
     monkeypatch.setattr(checks, "latest", sometimes)
     gone.set()
@@ -344,7 +344,7 @@ def test_what_is_shown_is_the_newest_check_whoever_made_it(database: Engine, sta
     start(watch)
     wait_for(has_lease(database), SOON)
     now = datetime.now(UTC)
-    checks.keep(database, replace(CHECK, module=watch.card.module, at=now, window_size=33))
+    checks.keep(database, replace(CHECK, module=watch.card.module, version=watch.card.version, at=now, window_size=33))
     wait_for(lambda: shown(watch) == 33, SOON)
 
 

@@ -15,6 +15,7 @@ from scan_files import picture_bytes
 from server import PROBLEM, Server, free_port, half_sent, launch, problem, wait_for
 
 HELD = 2  # by the small server's one worker
+READS = 4  # likewise, of the prediction log
 
 
 def idle(server: Server) -> bool:
@@ -39,6 +40,26 @@ def test_a_full_worker_turns_uploads_away_and_stays_alive_and_ready(small_server
     assert small_server.value("imip_rejections_total", reason="overloaded") == shed + 2
     wait_for(lambda: idle(small_server))
     assert small_server.http.post("/predict", files={"file": png}).status_code == 200
+
+
+def test_questions_of_the_log_take_no_place_of_the_health_routes(small_server: Server) -> None:
+    wait_for(lambda: idle(small_server))
+
+    def begun(path: str) -> contextlib.AbstractContextManager[object]:
+        return half_sent(small_server, b"", path)
+
+    with contextlib.ExitStack() as slow:
+        for _ in range(READS):
+            slow.enter_context(begun("/feedback"))
+        wait_for(lambda: small_server.value("imip_requests_in_flight") == READS + 1)
+        for route in ("/performance", "/predictions", "/drift", "/reports/drift"):
+            answer = small_server.http.get(route)
+            assert problem(answer, 503)["type"] == "urn:imip:problem:overloaded"
+            assert int(answer.headers["retry-after"]) >= 1
+        for route in ("/livez", "/readyz", "/meta", "/metrics"):
+            assert small_server.http.get(route).status_code == 200
+    wait_for(lambda: idle(small_server))
+    assert small_server.http.get("/performance").status_code == 200
 
 
 def test_a_crowd_is_answered_or_turned_away_and_nothing_else(small_server: Server) -> None:

@@ -1,15 +1,56 @@
 """The routes beside the inferences: logged predictions, feedback, performance, drift, and their faults."""
 
+import asyncio
+import itertools
+import logging
+import socket
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine, insert
 
+from imip.errors import ReportUnavailable
 from imip.ethics import DISCLAIMER
 from imip.features import FEATURES
-from server import Server, problem
+from imip.finding import LimitsMeta, Meta, ModuleMeta
+from imip.model import read_card
+from imip.oversight import Performance
+from logged import log, prediction
+from monitoring import checks
+from monitoring.checks import Check
+from monitoring.database import connect, migrate
+from monitoring.lease import MONITOR, Lease
+from monitoring.tables import drift_reports
+from server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
+from serving import application, desk, pages
+from serving.desk import KEPT_ANSWERS, KEPT_SECONDS, Desk
+from serving.edge import CLIENT_CLOSED, Edge
+
+CARD = read_card(REPOSITORY / "models" / "brain-tumor")
+MODULE = CARD.module
+META = Meta(
+    version="0",
+    default_module=MODULE,
+    modules=(
+        ModuleMeta(
+            name=MODULE,
+            title=CARD.title,
+            modality=CARD.input.modality,
+            labels=CARD.labels,
+            version=CARD.version,
+            card=CARD,
+        ),
+    ),
+    accepted_formats=("png",),
+    limits=LimitsMeta(body_bytes=1, side_pixels=1, pixels=1, frames=1, decoded_bytes=1, inflated_bytes=1),
+    burned_in_annotation="warn",
+)
+WEEKS = itertools.count(100)  # an answer on so many weeks was never asked for, and so is none that was kept
 
 
 def predict(server: Server, scan: bytes) -> dict[str, Any]:
@@ -83,6 +124,12 @@ def test_predictions_are_filtered_by_module_label_and_time(server: Server, head:
         {"limit": "many"},
         {"since": "yesterday"},
         {"since": "2025-01-01T00:00:00"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"until": "9999-12-31T23:59:59-14:00"},
+        {"since": "1969-12-31T23:59:59Z"},
+        {"until": "2200-01-01T00:00:00Z"},
+        {"label": "\0"},
+        {"label": "Tumor\n"},
         {"before": "x"},
         {"before": "999999999999999999-1"},
         {"colour": "red"},
@@ -107,7 +154,7 @@ def give(server: Server, **feedback: object) -> httpx.Response:
 
 def test_feedback_changes_the_performance_of_this_week(server: Server, head: bytes) -> None:
     def week() -> dict[str, Any]:
-        body = server.http.get("/performance").json()
+        body = server.http.get("/performance", params={"weeks": next(WEEKS)}).json()
         assert body["module"] == "brain-tumor"
         last: dict[str, Any] = body["weeks"][-1]
         return last
@@ -162,6 +209,42 @@ def test_feedback_of_another_form_is_refused_without_being_quoted(server: Server
     assert "canary" not in answer["detail"] and "patient" not in answer["detail"]
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"", "The feedback is no JSON object."),
+        (b"[]", "The feedback is no JSON object."),
+        (b"{", "The feedback is no JSON object."),
+        (b'{"label": "Tumor"}', "The feedback has 1 fault: request_id: Field required."),
+        (b"{}", "The feedback has 2 faults: label: Field required; request_id: Field required."),
+        (
+            b'{"request_id": "0123456789abcdef0123456789abcdef", "label": "Tumor", "canary": 1}',
+            "The feedback has 1 fault: an unknown field.",
+        ),
+    ],
+)
+def test_feedback_of_another_form_is_told_what_is_wrong_with_it(server: Server, body: bytes, detail: str) -> None:
+    assert problem(server.http.post("/feedback", content=body), 400)["detail"] == detail
+
+
+def test_feedback_that_does_not_arrive_in_time_is_refused(small_server: Server) -> None:
+    with half_sent(small_server, b"", "/feedback") as connection:
+        status, body = answer_on(connection)
+    assert status == 408 and b"urn:imip:problem:upload-timeout" in body
+
+
+def test_a_client_that_hangs_up_on_its_feedback_is_no_failure(small_server: Server) -> None:
+    def feedback() -> list[dict[str, Any]]:
+        return [line for line in small_server.log_lines() if line.get("route") == "/feedback"]
+
+    before = len(feedback())
+    with half_sent(small_server, b"", "/feedback") as connection:
+        connection.shutdown(socket.SHUT_WR)
+    wait_for(lambda: len(feedback()) > before)
+    (line,) = feedback()[before:]
+    assert (line["event"], line["status"]) == ("request", CLIENT_CLOSED)
+
+
 def test_without_a_monitor_drift_says_so_and_no_report_is_promised(server: Server) -> None:
     assert server.http.get("/drift").json() == {
         "monitor": "absent",
@@ -171,3 +254,107 @@ def test_without_a_monitor_drift_says_so_and_no_report_is_promised(server: Serve
     }
     body = problem(server.http.get("/reports/drift"), 503)
     assert body["type"] == "urn:imip:problem:report-unavailable"
+
+
+def test_the_openapi_page_shows_that_a_report_may_be_awaited(server: Server) -> None:
+    document = server.http.get("/docs.json").json()
+    awaited = document["paths"]["/reports/drift"]["get"]["responses"]["202"]
+    assert awaited["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/Awaited"}}}
+    assert set(document["components"]["schemas"]["Awaited"]["properties"]) == {"status", "detail"}
+    assert "408" in document["paths"]["/feedback"]["post"]["responses"]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An empty prediction log."""
+    made = connect(f"sqlite:///{tmp_path / 'predictions.sqlite3'}")
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+def checked(version: str) -> Check:
+    now = datetime.now(UTC)
+    return Check(now, MODULE, version, "1", 9, 9, 9, now, now, 1, "monitor", (), 0.1)
+
+
+class TestReport:
+    """What stands behind /reports/drift, with a monitor running."""
+
+    @pytest.fixture(autouse=True)
+    def monitor(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(desk, "find_spec", lambda _: True)
+        assert Lease(engine, MONITOR, "test").take()
+
+    def test_is_not_promised_before_the_first_check(self, engine: Engine) -> None:
+        answers = Desk(engine, META, 1)
+        with pytest.raises(ReportUnavailable, match="No drift check has been made yet"):
+            answers.report(None)
+        checks.keep(engine, checked("another"))
+        with pytest.raises(ReportUnavailable, match="No drift check has been made yet"):
+            answers.report(None)
+        checks.keep(engine, checked(CARD.version))
+        assert answers.report(None) is None
+
+    def test_that_was_made_before_is_shown_without_any_check(self, engine: Engine) -> None:
+        with engine.begin() as connection:
+            made = {"module": MODULE, "made_at": datetime.now(UTC), "html": b"page"}
+            connection.execute(insert(drift_reports), made)
+        assert Desk(engine, META, 1).report(None) == b"page"
+
+
+class TestPerformance:
+    """What stands behind /performance."""
+
+    @pytest.fixture
+    def moments(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """The clock: its last entry is now."""
+        clock = [1000.0]
+        monkeypatch.setattr(desk.time, "monotonic", lambda: clock[-1])
+        return clock
+
+    def test_is_computed_anew_after_a_while(self, engine: Engine, moments: list[float]) -> None:
+        answers, back = Desk(engine, META, 1), timedelta(weeks=2)
+
+        def counted(answer: Performance) -> int:
+            return sum(week.predictions for week in answer.weeks)
+
+        assert counted(answers.performance(None, back)) == 0
+        log(engine, prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=datetime.now(UTC)))
+        moments.append(moments[0] + KEPT_SECONDS - 1)
+        assert counted(answers.performance(MODULE, back)) == 0
+        assert counted(answers.performance(MODULE, back * 2)) == 1
+        moments.append(moments[0] + KEPT_SECONDS)
+        assert counted(answers.performance(MODULE, back)) == 1
+
+    def test_is_kept_for_a_few_questions_only(self, engine: Engine) -> None:
+        answers = Desk(engine, META, 1)
+        kept = [answers.performance(None, timedelta(weeks=weeks)) for weeks in range(1, KEPT_ANSWERS + 2)]
+        assert answers.performance(None, timedelta(weeks=KEPT_ANSWERS + 1)) is kept[-1]
+        assert answers.performance(None, timedelta(weeks=2)) is kept[1]
+        assert answers.performance(None, timedelta(weeks=1)) is not kept[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/predictions?label=Canary"), ("GET", "/performance"), ("POST", "/feedback")]
+)
+def test_a_log_that_fails_is_logged_by_its_kind_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str, path: str
+) -> None:
+    routes = pages.build()
+    application.answer_faults(routes)
+    routes.state.desk = Desk(connect(f"sqlite:///{tmp_path / 'empty.sqlite3'}"), META, 1)
+    route = path.partition("?")[0]
+    outermost = Edge(routes, routes={route: frozenset({method})}, places={})
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://test") as client:
+            given = {"request_id": "0" * 32, "label": "Canary"} if method == "POST" else None
+            return await client.request(method, path, json=given)
+
+    answer = asyncio.run(ask())
+    assert problem(answer, 503)["type"] == "urn:imip:problem:log-unavailable"
+    (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    fields = {"request_id": answer.headers["x-request-id"], "route": route, "fault": "OperationalError"}
+    assert vars(line)["fields"] == fields
+    assert line.exc_info is None and "such table" not in caplog.text and "Canary" not in caplog.text

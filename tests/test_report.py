@@ -269,6 +269,14 @@ def test_lets_no_name_open_a_tag() -> None:
     assert payloads(page)
 
 
+def test_can_be_made_of_findings_without_features() -> None:
+    then, now = (findings(count, 0).watched(()) for count in (40, 30))
+    page = drift_report(then, now, [], FACTS)
+    assert "0 of 0 features drifted." in page
+    drawn = json.dumps(payloads(page))
+    assert "Drift in column 'label given'" in drawn and "Dataset Drift" not in drawn
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_can_be_made_of_a_window_that_has_just_begun(count: int) -> None:
     assert f"{count} findings, " in drift_report(findings(200, 0), findings(count, 1), [], FACTS)

@@ -101,14 +101,16 @@ def simulate(
             try:
                 stream = traffic(scans, one, level, number, np.random.default_rng(seed))
                 if url:
-                    _rehearse(stream, number, f"{one} {level}", module, url, rate)
+                    _rehearse(stream, number, f"{one} {level}", module, url, rate, duration)
                 else:
                     _compute(stream, number, f"{one} {level}", module)
             except ValueError as fault:
                 raise typer.BadParameter(str(fault)) from fault
 
 
-def _rehearse(stream: "Iterator[bytes]", number: int, name: str, module: str, url: str, rate: float) -> None:
+def _rehearse(
+    stream: "Iterator[bytes]", number: int, name: str, module: str, url: str, rate: float, seconds: float
+) -> None:
     import httpx
     from tqdm import tqdm
 
@@ -122,7 +124,7 @@ def _rehearse(stream: "Iterator[bytes]", number: int, name: str, module: str, ur
             bar.update()
 
         try:
-            tally = send(url, stream, module=module, pace=Pace(rate), track=track)
+            tally = send(url, stream, module=module, pace=Pace(rate), seconds=seconds, track=track)
         except httpx.TransportError as fault:
             raise typer.Exit(_say(f"The server does not answer: {type(fault).__name__}.")) from fault
     turned = lookout.turned_after

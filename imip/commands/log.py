@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,8 @@ def export_log(
     from monitoring.export import export
     from monitoring.history import Filter
 
+    if format is TableFormat.PARQUET:
+        _need("pyarrow")
     wanted = Filter(module, label, utc(since), utc(until))
     count = export(opened(Settings()), wanted, out, format.value, embeddings)
     typer.echo(f"{count} predictions: {out.name}")
@@ -69,6 +72,7 @@ def report_drift(
     from monitoring.performance import performance
     from monitoring.report import ReportFacts, drift_report
 
+    _need("evidently")
     engine, watch = watched(module)
     reference = watch.reference()
     window = watch.window(reference)
@@ -130,6 +134,13 @@ def watched(module: str) -> "tuple[Engine, Watch]":
 def utc(moment: datetime | None) -> datetime | None:
     """Return a moment of the command line, which names no zone, as one in UTC."""
     return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _need(library: str) -> None:
+    """End the command if a library of the extra `report` is not installed."""
+    if find_spec(library) is None:
+        typer.echo(f"This takes {library}, which is not installed; the extra `report` brings it.", err=True)
+        raise typer.Exit(1)
 
 
 def _interval(interval: "Interval | None") -> str:

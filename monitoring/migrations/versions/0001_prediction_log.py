@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_drift_checks"),
     )
+    op.create_index("ix_drift_checks_at", "drift_checks", ["at"], unique=False)
     op.create_index("ix_drift_checks_module_at", "drift_checks", ["module", "at"], unique=False)
     op.create_table(
         "drift_references",
@@ -71,6 +72,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("request_id", name="pk_feedback"),
     )
+    op.create_index("ix_feedback_predicted_at", "feedback", ["predicted_at"], unique=False)
     op.create_index("ix_feedback_module_predicted_at", "feedback", ["module", "predicted_at"], unique=False)
     op.create_table(
         "leases",
@@ -111,10 +113,12 @@ def downgrade() -> None:
     op.drop_index("ix_predictions_at_id", table_name="predictions")
     op.drop_table("predictions")
     op.drop_table("leases")
+    op.drop_index("ix_feedback_predicted_at", table_name="feedback")
     op.drop_index("ix_feedback_module_predicted_at", table_name="feedback")
     op.drop_table("feedback")
     op.drop_table("drift_reports")
     op.drop_index("ix_drift_references_module_model_version_id", table_name="drift_references")
     op.drop_table("drift_references")
+    op.drop_index("ix_drift_checks_at", table_name="drift_checks")
     op.drop_index("ix_drift_checks_module_at", table_name="drift_checks")
     op.drop_table("drift_checks")
