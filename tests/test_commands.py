@@ -320,13 +320,21 @@ def test_a_simulation_against_a_slow_server_ends_in_time(scans: Path) -> None:
     assert sent is not None and 1 <= int(sent[1]) <= 5
 
 
-@pytest.mark.parametrize(("command", "library"), [("log export", "pyarrow"), ("report drift", "evidently")])
+@pytest.mark.parametrize(
+    ("command", "library", "extra"),
+    [
+        ("log export --out out", "pyarrow", "report"),
+        ("report drift --out out", "evidently", "report"),
+        ("drift check", "alibi_detect", "monitor"),
+    ],
+)
 def test_a_library_that_is_not_installed_is_named_with_its_extra(
-    command: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, library: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, library, None)
-    told = said(*command.split(), "--out", tmp_path / "out", status=1)
-    assert library in told and "extra `report`" in told
+    told = said(*command.split(), status=1)
+    assert library in told and f"extra `{extra}`" in told
     assert not (tmp_path / "out").exists()
 
 

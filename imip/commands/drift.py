@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imip.commands.log import Module, Since, Until, utc, watched
+from imip.commands.log import Module, Since, Until, need, utc, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 drift = typer.Typer(no_args_is_help=True, help="Have the scans changed?")
 
 DRIFTED = 3  # exit status
+DETECTORS = ("alibi_detect", "monitor")  # the library, and the extra that brings it
 
 
 @drift.command()
@@ -27,6 +28,7 @@ def check(module: Module = "brain-tumor", since: Since = None, until: Until = No
     from monitoring import checks
     from monitoring.history import Filter
 
+    need(*DETECTORS)
     engine, watch = watched(module)
     found = watch.check("manual", Filter(since=utc(since), until=utc(until)))
     if found is None:
@@ -52,6 +54,7 @@ def reference(
 
     if shipped == (since is not None):
         raise typer.BadParameter("Name either the first moment with --from, or --shipped.")
+    need(*DETECTORS)
     engine, watch = watched(module)
     used = watch.reference()
     made = watch.artifact if shipped else watch.logged(Filter(since=utc(since), until=utc(until)))
@@ -140,6 +143,7 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
     from monitoring.independence import independent_rows
     from serving.surveillance import served
 
+    need(*DETECTORS)
     _, watch = watched(module)
     used, model = watch.reference(), served(module)
     analyses = (analyse(scan, model) for scan in tqdm(stream, total=number, desc=name, unit="scan"))

@@ -47,7 +47,7 @@ def export_log(
     from monitoring.history import Filter
 
     if format is TableFormat.PARQUET:
-        _need("pyarrow")
+        need("pyarrow", "report")
     wanted = Filter(module, label, utc(since), utc(until))
     count = export(opened(Settings()), wanted, out, format.value, embeddings)
     typer.echo(f"{count} predictions: {out.name}")
@@ -72,7 +72,7 @@ def report_drift(
     from monitoring.performance import performance
     from monitoring.report import ReportFacts, drift_report
 
-    _need("evidently")
+    need("evidently", "report")
     engine, watch = watched(module)
     reference = watch.reference()
     window = watch.window(reference)
@@ -136,10 +136,10 @@ def utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
-def _need(library: str) -> None:
-    """End the command if a library of the extra `report` is not installed."""
+def need(library: str, extra: str) -> None:
+    """End the command if a library is not installed, and name the extra that brings it."""
     if find_spec(library) is None:
-        typer.echo(f"This takes {library}, which is not installed; the extra `report` brings it.", err=True)
+        typer.echo(f"This takes {library}, which is not installed; the extra `{extra}` brings it.", err=True)
         raise typer.Exit(1)
 
 
