@@ -10,18 +10,20 @@ from imip.judgement import Decided
 from imip.scan import Format
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What a route answers: unchangeable, and with every field, whether or not it was set."""
+
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
-class ModelVersion(_Answer):
+class ModelVersion(Answer):
     """Which model answered."""
 
     name: str
     version: str
 
 
-class Timings(_Answer):
+class Timings(Answer):
     """Wall-clock milliseconds by stage."""
 
     decode: float
@@ -29,7 +31,7 @@ class Timings(_Answer):
     infer: float
 
 
-class ScanFacts(_Answer):
+class ScanFacts(Answer):
     """What was read: format, size in pixels, which frame of how many, and allowlisted technical attributes."""
 
     format: Format
@@ -40,7 +42,7 @@ class ScanFacts(_Answer):
     attributes: dict[str, str]
 
 
-class Finding(_Answer):
+class Finding(Answer):
     """What a module says of one scan."""
 
     request_id: str
@@ -57,7 +59,7 @@ class Finding(_Answer):
     disclaimer: str = DISCLAIMER
 
 
-class PixelBox(_Answer):
+class PixelBox(Answer):
     """A rectangle in pixels of the scan, far edges exclusive."""
 
     top: int
@@ -66,14 +68,14 @@ class PixelBox(_Answer):
     right: int
 
 
-class Peak(_Answer):
+class Peak(Answer):
     """A pixel of the scan."""
 
     row: int
     column: int
 
 
-class HeatmapPicture(_Answer):
+class HeatmapPicture(Answer):
     """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it."""
 
     png_base64: str = Field(description="the heatmap over the scan, 8-bit grayscale PNG, 255 at the peak")
@@ -89,7 +91,7 @@ class ExplainedFinding(Finding):
     heatmap: HeatmapPicture
 
 
-class ModuleMeta(_Answer):
+class ModuleMeta(Answer):
     """One served module."""
 
     name: str
@@ -100,7 +102,7 @@ class ModuleMeta(_Answer):
     card: Card
 
 
-class LimitsMeta(_Answer):
+class LimitsMeta(Answer):
     """What is refused unread."""
 
     body_bytes: int
@@ -111,7 +113,7 @@ class LimitsMeta(_Answer):
     inflated_bytes: int
 
 
-class Meta(_Answer):
+class Meta(Answer):
     """What this server serves and accepts."""
 
     name: Literal["imip"] = "imip"

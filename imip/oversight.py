@@ -6,16 +6,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from imip.ethics import DISCLAIMER
+from imip.finding import Answer
 
 ReviewerRole = Literal["radiologist", "physician", "researcher", "student", "other"]
 CommentCategory = Literal["agrees", "false_positive", "false_negative", "wrong_class", "poor_image", "other"]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
-
-
-class LoggedPrediction(_Answer):
+class LoggedPrediction(Answer):
     """One answered prediction as the log keeps it. No scan, no name, no address."""
 
     request_id: str
@@ -33,7 +30,7 @@ class LoggedPrediction(_Answer):
     attributes: dict[str, str] = Field(description="technical DICOM attributes")
 
 
-class PredictionPage(_Answer):
+class PredictionPage(Answer):
     """Predictions, newest first."""
 
     predictions: tuple[LoggedPrediction, ...]
@@ -42,8 +39,10 @@ class PredictionPage(_Answer):
     disclaimer: str = DISCLAIMER
 
 
-class DetectorVerdict(_Answer):
+class DetectorVerdict(Answer):
     """What one detector says of the window."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     detector: str
     statistic: float
@@ -52,8 +51,10 @@ class DetectorVerdict(_Answer):
     drifted: bool
 
 
-class FeatureVerdict(_Answer):
+class FeatureVerdict(Answer):
     """How far one feature has shifted."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str
     statistic: float = Field(description="Kolmogorov-Smirnov distance from the reference, 0..1")
@@ -61,8 +62,10 @@ class FeatureVerdict(_Answer):
     drifted: bool = Field(description="with the false discovery rate over all features controlled")
 
 
-class DriftCheck(_Answer):
+class DriftCheck(Answer):
     """One comparison of a module's newest findings with its reference."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     at: datetime
     drifted: bool = Field(description="whether any detector says so")
@@ -74,11 +77,11 @@ class DriftCheck(_Answer):
     since: datetime = Field(description="of the window's first finding")
     until: datetime = Field(description="of its last")
     seconds: float = Field(description="the check took")
-    detectors: tuple[DetectorVerdict, ...]
+    detectors: tuple[DetectorVerdict, ...] = Field(validation_alias="results")
     features: tuple[FeatureVerdict, ...] = Field(description="by their shift, largest first")
 
 
-class DriftStatus(_Answer):
+class DriftStatus(Answer):
     """The latest check of each module that has had one."""
 
     monitor: Literal["running", "absent"] = Field(description="whether any monitor computes for this log")
@@ -98,7 +101,7 @@ class Feedback(BaseModel):
     comment: CommentCategory | None = None
 
 
-class FeedbackAnswer(_Answer):
+class FeedbackAnswer(Answer):
     """What was predicted and what it is said to be."""
 
     request_id: str
@@ -110,7 +113,7 @@ class FeedbackAnswer(_Answer):
     disclaimer: str = DISCLAIMER
 
 
-class Interval(_Answer):
+class Interval(Answer):
     """A measured or estimated share with its 95% interval, all within 0..1."""
 
     value: float
@@ -118,7 +121,7 @@ class Interval(_Answer):
     high: float
 
 
-class LabelPerformance(_Answer):
+class LabelPerformance(Answer):
     """How well one label was found. A share is null where nothing speaks to it."""
 
     label: str
@@ -131,7 +134,7 @@ class LabelPerformance(_Answer):
     estimated_precision: Interval | None = Field(description="without labels, from calibrated probabilities alone")
 
 
-class ConfidenceBin(_Answer):
+class ConfidenceBin(Answer):
     """How often findings of about one confidence were right."""
 
     confidence: str = Field(description='such as "0.9-1.0"; lower edge inclusive')
@@ -140,7 +143,7 @@ class ConfidenceBin(_Answer):
     accuracy: Interval
 
 
-class WeekPerformance(_Answer):
+class WeekPerformance(Answer):
     """One model version in one week, by the time of the predictions. Labelled findings are seldom a random sample."""
 
     week: date = Field(description="its Monday; weeks begin at 00:00 UTC")
@@ -156,7 +159,7 @@ class WeekPerformance(_Answer):
     estimated_accuracy: Interval | None = Field(description="without labels, from calibrated confidences alone")
 
 
-class Performance(_Answer):
+class Performance(Answer):
     """How well a module did, oldest week first."""
 
     module: str

@@ -1,7 +1,6 @@
 """What a worker answers beside findings: it reads the prediction log, and writes feedback and wishes for reports."""
 
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from threading import Lock
@@ -12,10 +11,8 @@ from sqlalchemy import Engine, RowMapping
 from imip.errors import ReportUnavailable, UnknownModule
 from imip.finding import Meta, ModuleMeta
 from imip.oversight import (
-    DetectorVerdict,
     DriftCheck,
     DriftStatus,
-    FeatureVerdict,
     Feedback,
     FeedbackAnswer,
     LoggedPrediction,
@@ -63,7 +60,7 @@ class Desk:
         found = {module.name: self._latest(module) for module in self.meta.modules}
         return DriftStatus(
             monitor="running" if is_held(self._engine, MONITOR) else "absent",
-            modules={name: _drift_check(check) for name, check in found.items() if check},
+            modules={name: DriftCheck.model_validate(check) for name, check in found.items() if check},
         )
 
     def performance(self, module: str | None, back: timedelta) -> Performance:
@@ -123,26 +120,6 @@ class Desk:
 
 def _is_young(made: datetime) -> bool:
     return datetime.now(UTC) - made < REPORT_AGE
-
-
-def _drift_check(check: Check) -> DriftCheck:
-    return DriftCheck(
-        at=check.at,
-        drifted=check.drifted,
-        version=check.version,
-        reference=check.reference,
-        reference_size=check.reference_size,
-        window_size=check.window_size,
-        window_rows=check.window_rows,
-        since=check.since,
-        until=check.until,
-        seconds=check.seconds,
-        detectors=tuple(
-            DetectorVerdict(**{name: getattr(result, name) for name in DetectorVerdict.model_fields})
-            for result in check.results
-        ),
-        features=tuple(FeatureVerdict(**asdict(shift)) for shift in check.features),
-    )
 
 
 def _cursor(row: RowMapping) -> str:
