@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from time import perf_counter
 from typing import Annotated, ParamSpec, TypeVar, cast
 
 import bentoml
@@ -53,14 +53,16 @@ class Watcher:
     """Compares the newest findings with the reference, in one process, and exports what it finds."""
 
     def __init__(self) -> None:
-        from serving import surveillance  # as above
+        from serving import surveillance, vitals  # as above
 
         process.forget_the_dead()
         self._monitor = surveillance.monitor(settings, tags)
         self._monitor.start()
+        self._vitals = vitals.Vitals("drift-monitor")
 
     @bentoml.on_shutdown
     def close(self) -> None:
+        self._vitals.stop()
         self._monitor.stop()
 
 
@@ -82,24 +84,26 @@ class Imip:
         monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
 
     def __init__(self) -> None:
-        from serving import answers, desk, logbook  # as above
+        from serving import answers, desk, logbook, telemetry, vitals  # as above
 
         process.harden()
         process.forget_the_dead()
-        self._answers = answers
+        self._answers, self._telemetry = answers, telemetry
         self._thread = ThreadPoolExecutor(1, "analysis")  # a model runs on one thread at a time
         self._modules = {name: MODULES[name](load(store.folder(tag))) for name, tag in tags.items()}
         self._warm_up()
         self._logbook = logbook.Logbook(settings)
-        answers.announce(self._modules)
+        telemetry.announce(self._modules, settings)
         meta = answers.meta(self._modules, settings)
         routes.state.desk = desk.Desk(self._logbook.engine, meta, settings.upload_seconds)
+        self._vitals = vitals.Vitals("api", self.__is_ready__)
 
     def __is_ready__(self) -> bool:
         return self._logbook.available
 
     @bentoml.on_shutdown
     def close(self) -> None:
+        self._vitals.stop()
         self._logbook.close()
 
     @bentoml.api(input_spec=ScanUpload)
@@ -126,12 +130,18 @@ class Imip:
         return cast(bytes, Response(body, media_type="application/json"))  # BentoML passes responses through
 
     async def _on_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
+        asked = perf_counter()
+
+        def run() -> T:
+            self._telemetry.count_wait(perf_counter() - asked)
+            return work(*arguments, **named)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
     async def _enter(self, analysis: Analysis, module: AnalysisModule, request_id: str) -> Finding:
         """Log a finding; only what is in the log is counted and answered."""
         await self._logbook.enter(analysis, module, request_id)
-        self._answers.count(analysis, module)
+        self._telemetry.count(analysis, module)
         return self._answers.finding(analysis, module, request_id)
 
     def _module(self, name: str) -> AnalysisModule:

@@ -68,6 +68,11 @@ class Card(_Part):
     ethics: str
     caveats: str
 
+    def interval(self, figure: str) -> tuple[float, float] | None:
+        """Return the 95% interval of a figure on the clean test part; None if that was not measured."""
+        measured = self.metrics.get("test", {}).get("metrics", {}).get(figure)
+        return None if measured is None else (measured["low"], measured["high"])
+
     @classmethod
     def read(cls, path: Path) -> "Card":
         """Read a card from YAML.

@@ -20,6 +20,7 @@ ANNOTATED = "burned_in_annotation"
 ANNOTATION_POSSIBLE = "burned_in_annotation_possible"
 WARNINGS = (ANNOTATED, ANNOTATION_POSSIBLE)
 
+_DECLARED = frozenset({"YES", "NO"})
 _CODES = {
     Tag.Modality: frozenset(
         {"BI", "BMD", "CR", "CT", "DX", "ES", "GM", "IO", "IVOCT", "IVUS", "MG", "MR", "NM", "OCT", "OP", "OPT", "OT"}
@@ -35,6 +36,8 @@ _CODES = {
         | {"HEADNECK", "HEART", "HIP", "KIDNEY", "KNEE", "LEG", "LIVER", "LSPINE", "LUNG", "NECK", "ORBIT", "PANCREAS"}
         | {"PELVIS", "PROSTATE", "SHOULDER", "SKULL", "SPINE", "TSPINE", "WHOLEBODY", "WRIST"}
     ),
+    Tag.PatientIdentityRemoved: _DECLARED,
+    Tag.BurnedInAnnotation: _DECLARED,
 }
 _RANGES = {  # exclusive lower bound 0; units of PS3.6
     Tag.MagneticFieldStrength: 30.0,  # T

@@ -11,6 +11,7 @@ class Tag(IntEnum):
     Modality = 0x00080060
     ConversionType = 0x00080064
     Manufacturer = 0x00080070
+    PatientIdentityRemoved = 0x00120062
     BodyPartExamined = 0x00180015
     ScanningSequence = 0x00180020
     MRAcquisitionType = 0x00180023

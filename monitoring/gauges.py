@@ -9,16 +9,19 @@ from sqlalchemy import Engine
 from imip.card import Card
 from monitoring import metrics
 from monitoring.checks import Check
-from monitoring.history import last_confidences
+from monitoring.history import extent, last_confidences
 from monitoring.performance import CONFIDENCE_BINS, estimated_accuracy, labelled
 
 LABELLED_SINCE = timedelta(days=30)
 ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age
 
 
-def show_check(check: Check, window: int) -> None:
-    """Set the gauges to a check; `window` is how many findings were wanted."""
+def show_check(check: Check, window: int, before: Check | None = None) -> None:
+    """Set the gauges to a check; `window` is how many findings were wanted, `before` the check shown until now."""
     module = check.module
+    if before is not None and before.reference != check.reference:
+        metrics.drift_reference_info.labels(module, before.reference).set(0)
+    metrics.drift_reference_info.labels(module, check.reference).set(1)
     for result in check.results:
         metrics.drift_detected.labels(module, result.detector).set(result.drifted)
         metrics.drift_statistic.labels(module, result.detector).set(result.statistic)
@@ -45,3 +48,13 @@ def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
         newest = last_confidences(engine, card.module, ESTIMATED_FINDINGS)
         if (estimate := estimated_accuracy(np.array(newest))) is not None:
             metrics.estimated_accuracy.labels(card.module).set(estimate.value)
+
+
+def show_log(engine: Engine, days: float, rows: int) -> None:
+    """Set the gauges to what the log holds and what retention, `days` and `rows`, lets it hold."""
+    metrics.log_retention_time.set(timedelta(days=days).total_seconds())
+    metrics.log_retention_rows.set(rows)
+    stored, oldest = extent(engine)
+    metrics.log_stored.set(stored)
+    if oldest is not None:
+        metrics.log_oldest.set(oldest.timestamp())

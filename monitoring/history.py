@@ -66,6 +66,16 @@ def newer(engine: Engine, module: str, than: Position | None, most: int) -> int:
         return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
+def extent(engine: Engine) -> tuple[int, datetime | None]:
+    """Return how many predictions the log holds, by their numbers, and when the oldest was made; None of none."""
+    c = predictions.c
+    ends = (func.min(c.id), func.max(c.id), func.min(c.at))  # one by one: SQLite finds only a single end by index
+    query = select(*(select(end).scalar_subquery() for end in ends))
+    with engine.execution_options(reading=True).connect() as connection:
+        first, last, oldest = connection.execute(query).one()
+    return (0 if first is None else int(last - first + 1)), oldest
+
+
 def as_findings(rows: list[RowMapping], names: tuple[str, ...]) -> Findings:
     """Return predictions as arrays, the named features as columns; one that was not logged is not a number."""
     missing = float("nan")

@@ -18,7 +18,15 @@ request_duration = Histogram(
     ["route", "status"],
     buckets=LATENCY_BUCKETS,
 )
-requests_in_flight = Gauge("imip_requests_in_flight", "Requests being answered now", multiprocess_mode="livesum")
+requests_in_flight = Gauge(
+    "imip_requests_in_flight", "Requests being answered now", ["route"], multiprocess_mode="livesum"
+)
+request_places = Gauge(
+    "imip_request_places", "Analyses that all workers hold at once; more are shed", multiprocess_mode="livesum"
+)
+queue_duration = Histogram(
+    "imip_queue_duration_seconds", "Time an analysis waits for its worker's thread", buckets=STAGE_BUCKETS
+)
 stage_duration = Histogram(
     "imip_stage_duration_seconds", "Time spent in one stage of an analysis", ["module", "stage"], buckets=STAGE_BUCKETS
 )
@@ -30,11 +38,41 @@ confidence = Histogram(
 warnings = Counter("imip_warnings", "Warnings given with findings", ["module", "warning"])
 rejections = Counter("imip_rejections", "Requests refused, a full worker's among them", ["reason"])
 upload_size = Histogram("imip_upload_size_bytes", "Size of the scans analysed", ["format"], buckets=BYTE_BUCKETS)
+dicom_scans = Counter(
+    "imip_dicom_scans", "DICOM files analysed, by what they declare of themselves", ["identity_removed", "burned_in"]
+)
 model_info = Gauge(
     "imip_model_info", "1 for each model version served", ["module", "version"], multiprocess_mode="mostrecent"
 )
 build_info = Gauge(
     "imip_build_info", "1, labelled with what runs", ["version", "python", "bentoml"], multiprocess_mode="mostrecent"
+)
+
+false_negative_rate_bound = Gauge(
+    "imip_model_false_negative_rate_bound_ratio",
+    "Upper end of the card's 95% interval of the rate at which scans of this label are missed",
+    ["module", "actual"],
+    multiprocess_mode="mostrecent",
+)
+accuracy_bound = Gauge(
+    "imip_model_accuracy_bound_ratio",
+    "Lower end of the card's 95% interval of accuracy",
+    ["module"],
+    multiprocess_mode="mostrecent",
+)
+
+workers = Gauge("imip_workers", "API workers alive", multiprocess_mode="livesum")
+workers_ready = Gauge(
+    "imip_workers_ready", "API workers that are warm and whose log takes predictions", multiprocess_mode="livesum"
+)
+resident_memory = Gauge(
+    "imip_process_resident_memory_bytes",
+    "Resident memory of this server's processes of a kind",
+    ["process"],
+    multiprocess_mode="livesum",
+)
+processor_time = Counter(
+    "imip_process_cpu_seconds", "Processor time used by this server's processes of a kind", ["process"]
 )
 
 log_rows = Counter("imip_log_rows", "Predictions written to the log, spooled to the journal, or refused", ["outcome"])
@@ -48,6 +86,9 @@ log_available = Gauge(
 log_journal_rows = Gauge(
     "imip_log_journal_rows", "Predictions that wait in the journal for the database", multiprocess_mode="livemostrecent"
 )
+log_journal_limit = Gauge(
+    "imip_log_journal_rows_limit", "Predictions that the journal may hold", multiprocess_mode="livemax"
+)
 log_commit_duration = Histogram(
     "imip_log_commit_duration_seconds", "Time one commit of the prediction log takes", buckets=STAGE_BUCKETS
 )
@@ -60,6 +101,12 @@ def newest(name: str, documentation: str, *labels: str) -> Gauge:
     """Return a gauge that only the drift monitor sets: what it wrote last counts, whichever process that was."""
     return Gauge(name, documentation, labels, multiprocess_mode="mostrecent")
 
+
+log_stored = newest("imip_log_stored_rows", "Predictions that the log holds, by their numbers")
+log_oldest = newest("imip_log_oldest_timestamp_seconds", "When the oldest prediction in the log was made")
+log_retention_time = newest("imip_log_retention_seconds", "Age at which predictions are deleted")
+log_retention_rows = newest("imip_log_retention_rows", "Predictions beyond which the oldest are deleted")
+log_pruned = Counter("imip_log_pruned_rows", "Predictions, checks and feedback deleted as too old or too many")
 
 feedback_given = Counter("imip_feedback", "Labels that reviewers gave to findings", ["module"])
 labelled_findings = newest(
@@ -94,6 +141,9 @@ drift_window_fill = newest(
 )
 drift_reference_findings = newest(
     "imip_drift_reference_findings", "Findings in the reference of the last check", "module"
+)
+drift_reference_info = newest(
+    "imip_drift_reference_info", "1 for the reference of the last check, 0 for earlier ones", "module", "version"
 )
 drift_last_check = newest("imip_drift_last_check_timestamp_seconds", "When the last check was made", "module")
 drift_check_duration = newest("imip_drift_check_duration_seconds", "Time the last check took", "module")

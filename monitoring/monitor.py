@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitoring import checks, metrics
+from monitoring.checks import Check
 from monitoring.database import migrate
 from monitoring.gauges import show_check
 from monitoring.lease import MONITOR, Lease
@@ -58,6 +59,7 @@ class Monitor:
     ) -> None:
         """`exports` are done by every monitor, `chores` by the one that computes."""
         self._engine, self._watches, self._exports, self._chores = engine, watches, exports, chores
+        self._shown: dict[str, Check] = {}  # by module
         self._lease = Lease(engine, MONITOR, uuid.uuid4().hex)
         self._background = ThreadPoolExecutor(1, "drift", initializer=_step_back)
         self._aside = ThreadPoolExecutor(1, "drift-chores", initializer=_step_back)
@@ -112,9 +114,11 @@ class Monitor:
         return work.result()
 
     def _export(self, watch: Watch) -> None:
-        check = checks.latest(self._engine, watch.card.module, watch.card.version)
+        module = watch.card.module
+        check, shown = checks.latest(self._engine, module, watch.card.version), self._shown.get(module)
         if check is not None:
-            show_check(check, watch.settings.window)
+            show_check(check, watch.settings.window, shown)
+            self._shown[module] = check
 
 
 def _step_back() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, Table, delete, func, select
 
+from monitoring import metrics
 from monitoring.tables import drift_checks, feedback, predictions
 
 BATCH = 500  # rows in one transaction
@@ -39,6 +40,7 @@ def _batches(engine: Engine, table: Table, condition: ColumnElement[bool]) -> It
     while True:
         with engine.begin() as connection:
             gone = connection.execute(delete(table).where(key.in_(doomed.scalar_subquery()))).rowcount
+        metrics.log_pruned.inc(gone)
         yield gone
         if gone < BATCH:
             return

@@ -1,10 +1,8 @@
-"""From an analysis to the API's types, and to the metrics that count it."""
+"""From an analysis to the API's types."""
 
 import base64
-import platform
 from typing import get_args
 
-import bentoml
 import numpy as np
 
 from imip import __version__
@@ -26,7 +24,6 @@ from imip.heatmap import SliceHeatmap, encode_png
 from imip.modules import AnalysisModule
 from imip.scan import Format
 from imip.settings import Settings
-from monitoring import metrics
 
 
 def finding(analysis: Analysis, module: AnalysisModule, request_id: str) -> Finding:
@@ -99,26 +96,6 @@ def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
         ),
         burned_in_annotation=settings.burned_in,
     )
-
-
-def announce(modules: dict[str, AnalysisModule]) -> None:
-    """Export which build and which model versions this worker runs."""
-    metrics.build_info.labels(__version__, platform.python_version(), bentoml.__version__).set(1)
-    for name, module in modules.items():
-        metrics.model_info.labels(name, module.model.card.version).set(1)
-
-
-def count(analysis: Analysis, module: AnalysisModule) -> None:
-    """Record an answered analysis in the metrics."""
-    judgement = analysis.judgement
-    for stage, seconds in analysis.watch.seconds.items():
-        metrics.stage_duration.labels(module.name, stage).observe(seconds)
-    metrics.predictions.labels(module.name, judgement.label).inc()
-    metrics.decisions.labels(module.name, judgement.decision).inc()
-    metrics.confidence.labels(module.name).observe(judgement.confidence)
-    metrics.upload_size.labels(analysis.scan.format).observe(analysis.scan.size_bytes)
-    for warning in analysis.warnings:
-        metrics.warnings.labels(module.name, warning).inc()
 
 
 def _milliseconds(analysis: Analysis, stage: Stage) -> float:

@@ -61,11 +61,12 @@ class Edge:
         route = path if path in self._routes else UNKNOWN_ROUTE
         exchange = _Exchange(route, scope["method"] if route != UNKNOWN_ROUTE else "", send)
         scope.setdefault("state", {})["request_id"] = exchange.request_id
-        metrics.requests_in_flight.inc()
+        in_flight = metrics.requests_in_flight.labels(route)
+        in_flight.inc()
         try:
             await self._answer(exchange, scope, receive)
         finally:
-            metrics.requests_in_flight.dec()
+            in_flight.dec()
             exchange.record()
 
     async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:

@@ -59,7 +59,7 @@ class Problem(BaseModel):
 def from_error(error: ImipError, request_id: str) -> Problem:
     """Describe an error of ours; its message is the detail."""
     status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    name = slug(error)
+    name = slug(type(error))
     return Problem(
         type=f"urn:imip:problem:{name}",
         title=name.replace("-", " ").capitalize(),
@@ -80,13 +80,13 @@ def from_status(status: int, request_id: str) -> Problem:
 
 def refuse(error: ImipError, request_id: str) -> Response:
     """Answer an error of ours, and count it."""
-    metrics.rejections.labels(slug(error)).inc()
+    metrics.rejections.labels(slug(type(error))).inc()
     return respond(from_error(error, request_id))
 
 
-def slug(error: ImipError) -> str:
+def slug(kind: type[ImipError]) -> str:
     """Return an error's name as URIs and metrics spell it: ScanTooLarge becomes scan-too-large."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def respond(problem: Problem) -> Response:

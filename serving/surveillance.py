@@ -10,7 +10,7 @@ from imip.model import load, read_card
 from imip.modules import MODULES, AnalysisModule
 from imip.settings import Settings
 from monitoring.database import connect, migrate
-from monitoring.gauges import show_performance
+from monitoring.gauges import show_log, show_performance
 from monitoring.monitor import Chore, Monitor
 from monitoring.reference import artifact_reference
 from monitoring.reports import make_wished
@@ -19,7 +19,7 @@ from monitoring.watch import Watch
 from serving import store
 
 REPORTS_SECONDS = 2.0
-PERFORMANCE_SECONDS = 30.0
+EXPORT_SECONDS = 30.0
 RETENTION_SECONDS = 600.0
 
 
@@ -27,13 +27,17 @@ def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
     engine = connect(settings.database)
     watches = [_watch(engine, settings, tag) for tag in tags.values()]
+    retention = settings.retention_days, settings.retention_rows
     return Monitor(
         engine,
         watches,
-        exports=[Chore(partial(show_performance, engine, [watch.card for watch in watches]), PERFORMANCE_SECONDS)],
+        exports=[
+            Chore(partial(show_performance, engine, [watch.card for watch in watches]), EXPORT_SECONDS),
+            Chore(partial(show_log, engine, *retention), EXPORT_SECONDS),
+        ],
         chores=[
             Chore(partial(make_wished, engine), REPORTS_SECONDS),
-            Chore(partial(prune, engine, settings.retention_days, settings.retention_rows), RETENTION_SECONDS),
+            Chore(partial(prune, engine, *retention), RETENTION_SECONDS),
         ],
     )
 

@@ -215,4 +215,4 @@ def test_each_fault_of_a_client_has_a_status_of_its_own_choice(kind: type[ImipEr
     made = problems.from_error(kind("Why."), "id")
     assert made.status == 503 if issubclass(kind, errors.Unavailable) else 400 <= made.status < 500
     assert made.detail == "Why."
-    assert made.type.removeprefix("urn:imip:problem:") == problems.slug(kind("")) != ""
+    assert made.type.removeprefix("urn:imip:problem:") == problems.slug(kind) != ""

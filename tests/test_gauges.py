@@ -12,7 +12,7 @@ from imip.card import Card
 from imip.oversight import Feedback
 from logged import log, prediction
 from monitoring.feedback import give
-from monitoring.gauges import LABELLED_SINCE, show_check, show_performance
+from monitoring.gauges import LABELLED_SINCE, show_check, show_log, show_performance
 from test_checks import CHECK, RESULTS
 from test_window import CARD
 
@@ -51,6 +51,14 @@ def test_a_check_is_shown() -> None:
     assert gauge("drift_reference_findings", module="shown") == 185
     assert gauge("drift_last_check_timestamp_seconds", module="shown") == CHECK.at.timestamp()
     assert gauge("drift_check_duration_seconds", module="shown") == 0.5
+
+
+def test_another_reference_takes_the_place_of_the_one_before() -> None:
+    first = replace(CHECK, module="referred", reference="first")
+    show_check(first, 50)
+    show_check(replace(first, reference="second"), 50, first)
+    assert gauge("drift_reference_info", module="referred", version="first") == 0
+    assert gauge("drift_reference_info", module="referred", version="second") == 1
 
 
 def test_a_later_check_takes_its_place() -> None:
@@ -94,3 +102,17 @@ def test_accuracy_is_estimated_from_the_newest_confidences(database: Engine) -> 
     log(database, predicted(module, 0.9), predicted(module, 0.3), predicted("other", 0.5))
     show_performance(database, [card(module)])
     assert gauge("estimated_accuracy_ratio", module=module) == pytest.approx(0.8)
+
+
+def test_the_log_is_shown_beside_what_retention_lets_it_hold(database: Engine) -> None:
+    log(database, *(predicted("kept", 0.9, days=days) for days in (3, 2, 1)))
+    show_log(database, 30, 500)
+    oldest = gauge("log_oldest_timestamp_seconds")
+    assert gauge("log_stored_rows") == 3
+    assert oldest is not None and abs(datetime.now(UTC).timestamp() - oldest - 3 * 86400) < 3600
+    assert (gauge("log_retention_seconds"), gauge("log_retention_rows")) == (30 * 86400, 500)
+
+
+def test_an_empty_log_is_shown_as_empty(database: Engine) -> None:
+    show_log(database, 30, 500)
+    assert gauge("log_stored_rows") == 0

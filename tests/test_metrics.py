@@ -19,7 +19,7 @@ ROUTES = {
 CLOSED = {
     "route": ROUTES,
     "endpoint": ROUTES - {"unknown"},
-    "status": STATUSES,
+    "status": STATUSES | {"500"},  # from zero on
     "http_response_code": STATUSES | {"500"},  # BentoML makes that series at its start, at 0
     "module": {"brain-tumor"},
     "label": {"Tumor", "No Tumor"},
@@ -36,9 +36,13 @@ CLOSED = {
     "backend": {"sqlite", "postgresql"},
     "runner_name": {"imip"},
     "service_name": {"imip"},
+    "process": {"api"},
+    "actual": {"Tumor"},
+    "identity_removed": {"yes", "no", "undeclared"},
+    "burned_in": {"yes", "no", "undeclared"},
 }  # fmt: skip
-UNITS = "seconds|bytes|ratio|rows|findings|total|info|in_flight|available|computing"
-OURS = re.compile(rf"imip_[a-z_]+_({UNITS}|detected|statistic|threshold|p_value)")
+UNITS = "seconds|bytes|ratio|rows|rows_limit|findings|total|info|in_flight|places|workers|ready|available|computing"
+OURS = re.compile(rf"imip(_[a-z]+)*_({UNITS}|detected|statistic|threshold|p_value)")
 
 
 def series(server: Server) -> set[tuple[str, frozenset[tuple[str, str]]]]:

@@ -64,6 +64,15 @@ def prune() -> None:
     typer.echo(f"{gone} rows deleted.")
 
 
+@log.command()
+def migrate() -> None:
+    """Make the database or bring its schema up to date, as every server does when it starts."""
+    from imip.settings import Settings
+
+    opened(Settings())
+    typer.echo("The schema is up to date.")
+
+
 @report.command("drift")
 def report_drift(
     out: Annotated[Path, typer.Option(help="HTML file to write")], module: Module = "brain-tumor", weeks: Weeks = 12
