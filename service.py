@@ -27,6 +27,7 @@ from serving.upload import scan_upload
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 usage_stats.do_not_track.cache_clear()  # the command line may have asked before this module was imported
+os.environ.pop("BENTOML_CONTAINERIZED", None)  # with it, BentoML leaves a dead worker dead
 
 settings = Settings()
 tags = store.pinned(settings)

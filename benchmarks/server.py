@@ -111,14 +111,19 @@ def serving(
 
 
 def post(connection: http.client.HTTPConnection, route: str, scan: bytes) -> None:
-    """Send a scan and read the whole answer."""
+    """Send a scan and read the whole answer, which must be a finding."""
+    status, answer = send(connection, route, scan)
+    if status != http.client.OK:
+        sys.exit(f"{route} answered {status}: {answer[:500]!r}")
+
+
+def send(connection: http.client.HTTPConnection, route: str, scan: bytes) -> tuple[int, bytes]:
+    """Send a scan and return the status and body of its answer."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="scan"\r\n\r\n'
     body = head.encode() + scan + f"\r\n--{BOUNDARY}--\r\n".encode()
     connection.request("POST", route, body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
     response = connection.getresponse()
-    answer = response.read()
-    if response.status != http.client.OK:
-        sys.exit(f"{route} answered {response.status}: {answer[:500]!r}")
+    return response.status, response.read()
 
 
 def throughput(server: Server, route: str, scans: Sequence[bytes], count: int, clients: int) -> float:

@@ -19,7 +19,9 @@ class DriftSettings(BaseModel):
     window: int = Field(default=200, ge=20, le=2_000, description="independent findings compared with the reference")
     every: int = Field(default=50, ge=1, description="new findings after which a check is due")
     seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
-    detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(default=("mmd", "ks", "chi2"), min_length=1)
+    detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(
+        default=("mmd", "ks", "chi2"), min_length=1, description="which tests are made; see docs/drift.md"
+    )
     features: tuple[str, ...] = Field(default=SCENE_FEATURES, description="what the Kolmogorov-Smirnov tests look at")
     p_value: float = Field(default=0.05, gt=0, lt=1, description="level of a whole check, all detectors together")
     permutations: int = Field(default=199, ge=19, description="of the MMD test")

@@ -24,10 +24,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One worker that holds two requests, gives a client two seconds, and refuses annotated scans."""
+    """One worker, as in a container; it holds two requests, gives clients two seconds, refuses annotated scans."""
     settings = {"MAX_IN_FLIGHT": "2", "UPLOAD_SECONDS": "2", "BURNED_IN": "refuse", "MAX_BODY_BYTES": "4000000"}
     environment = {f"IMIP_{name}": value for name, value in settings.items()}
-    with running(tmp_path_factory.mktemp("small"), IMIP_WORKERS="1", **environment) as started:
+    environment |= {"IMIP_WORKERS": "1", "BENTOML_CONTAINERIZED": "true"}
+    with running(tmp_path_factory.mktemp("small"), **environment) as started:
         yield started
 
 
