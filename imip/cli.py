@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imip.commands import drift, log
+from imip.commands import dashboards, drift, log, settings
 
 if TYPE_CHECKING:
     from keras import Sequential
@@ -23,7 +23,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="IMIP's works
 app.add_typer(log.log, name="log")
 app.add_typer(drift.drift, name="drift")
 app.add_typer(log.report, name="report")
+app.add_typer(dashboards.dashboards, name="dashboards")
 app.command()(log.performance)
+app.command()(settings.settings)
 
 
 class Trainable(StrEnum):

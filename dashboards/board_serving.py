@@ -1,0 +1,176 @@
+"""How fast and with what the servers answer: latency, stages, workers, memory, queue, uploads."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.colours import GREEN, ORANGE, YELLOW, below, low_is_bad
+from dashboards.frame import Row, page
+from dashboards.matchers import ANALYSES, SERVED, SERVER
+from dashboards.panels import Panel, bars, big_number, curves, density
+from dashboards.questions import buckets, now, over_time
+
+
+def build() -> Dashboard:
+    return page(
+        "imip-serving",
+        "Where time and memory of the servers go.",
+        [_latency(), _stages(), _workers(), _queue(), _uploads()],
+    )
+
+
+def _latency() -> Row:
+    return "Latency", [_latency_of("/predict", "0.25 s"), _latency_of("/heatmap", "1 s")]
+
+
+def _latency_of(route: str, objective: str) -> Panel:
+    asked = f'imip_request_duration_seconds_bucket{{{SERVER}, route="{route}"}}'
+    return density(
+        f"Latency of {route}",
+        "s",
+        f"How many answers to {route} took how long, failures included. 99% are promised within {objective}; a second "
+        "band above the first is a queue, a slow database or a slow kind of scan.",
+        buckets(f"sum by (le) (increase({asked}[$__rate_interval]))"),
+    )
+
+
+def _stages() -> Row:
+    spent = f"sum by (stage) (rate(imip_stage_duration_seconds_sum{{{SERVED}}}[$__rate_interval]))"
+    done = f'sum(rate(imip_stage_duration_seconds_count{{{SERVED}, stage="infer"}}[$__rate_interval]))'
+    by_bucket = f"sum by (stage, le) (rate(imip_stage_duration_seconds_bucket{{{SERVED}}}[$__rate_interval]))"
+    return "Where the time goes", [
+        curves(
+            "Mean time of an analysis, by stage",
+            "s",
+            "Time a mean analysis spends in each stage. `explain` and `overlay` are done for /heatmap alone. A stage "
+            "that grows alone points at its cause: `decode` at larger files, `infer` at the processor.",
+            over_time(f"{spent} / ignoring (stage) group_left {done}", "{{stage}}"),
+            stacked="normal",
+        ),
+        curves(
+            "95% of each stage within",
+            "s",
+            "Time within which 95% of the runs of a stage are done, on a logarithmic scale.",
+            over_time(f"histogram_quantile(0.95, {by_bucket})", "{{stage}}"),
+            logarithmic=True,
+        ),
+    ]
+
+
+def _workers() -> Row:
+    processor = f"rate(imip_process_cpu_seconds_total{{{SERVER}}}[$__rate_interval])"
+    of_api = f"and on (job, instance) imip_build_info{{{SERVER}}}"  # a monitor that runs alone has no workers
+    return "Workers and memory", [
+        big_number(
+            "Workers ready",
+            "percentunit",
+            "Share of the API workers that are warm and whose log takes predictions. At 0% nothing is answered; below "
+            "100% look at the log and at the prediction log's database.",
+            now(f"sum(imip_workers_ready{{{SERVER}}}) / sum(imip_workers{{{SERVER}}})", "ready"),
+            steps=low_is_bad(red=0.5, orange=1),
+            height=8,
+        ),
+        curves(
+            "Workers",
+            "short",
+            "API workers alive and ready, by server. A line that dips again and again is a worker that dies and comes "
+            "back: see the server's log.",
+            [
+                over_time(f"sum by (instance) (imip_workers{{{SERVER}}} {of_api})", "{{instance}} alive"),
+                over_time(f"sum by (instance) (imip_workers_ready{{{SERVER}}} {of_api})", "{{instance}} ready"),
+            ],
+            width=6,
+        ),
+        curves(
+            "Memory",
+            "bytes",
+            "Resident memory, by server and kind of process; pages that processes share count for each. A steady climb "
+            "is a leak.",
+            over_time(
+                f"sum by (instance, process) (imip_process_resident_memory_bytes{{{SERVER}}})",
+                "{{instance}} {{process}}",
+            ),
+            width=7,
+        ),
+        curves(
+            "Processor time",
+            "short",
+            "Processor cores used, by server and kind of process. As many as there are workers means that the servers "
+            "are at their limit.",
+            over_time(f"sum by (instance, process) ({processor})", "{{instance}} {{process}}"),
+            width=7,
+        ),
+    ]
+
+
+def _queue() -> Row:
+    waited = f"sum by (le) (rate(imip_queue_duration_seconds_bucket{{{SERVER}}}[$__rate_interval]))"
+    requests = f"rate(imip_request_duration_seconds_count{{{ANALYSES}}}[$__rate_interval])"
+    shed = f'rate(imip_rejections_total{{{SERVER}, reason="overloaded"}}[$__rate_interval])'
+    return "Queue and shedding", [
+        curves(
+            "Wait for the worker's thread",
+            "s",
+            "Time for which half and 95% of the analyses wait until their worker's one thread is free. Waits as long "
+            "as an analysis mean that requests come faster than they are done.",
+            [
+                over_time(f"histogram_quantile(0.5, {waited})", "p50"),
+                over_time(f"histogram_quantile(0.95, {waited})", "p95"),
+            ],
+            colours={"p50": GREEN, "p95": YELLOW},
+            width=8,
+        ),
+        curves(
+            "Requests in flight",
+            "short",
+            "Requests being answered, by route, and the places for analyses. At the dashed line further ones are shed.",
+            [
+                over_time(f"sum by (route) (imip_requests_in_flight{{{SERVER}}})", "{{route}}"),
+                over_time(f"sum(imip_request_places{{{SERVER}}})", "places"),
+            ],
+            limit="places",
+            width=8,
+        ),
+        curves(
+            "Analyses shed",
+            "percentunit",
+            "Share of analyses refused with 503 because every place was taken. Clients may try again after a second; "
+            "if it lasts, add workers or servers.",
+            over_time(f"sum({shed}) / (sum({requests}) > 0) or 0 * sum({shed})", "shed"),
+            colours={"shed": ORANGE},
+            steps=below(0.01),
+            width=8,
+        ),
+    ]
+
+
+def _uploads() -> Row:
+    sizes = f"sum by (le) (increase(imip_upload_size_bytes_bucket{{{SERVER}}}[$__rate_interval]))"
+    per_format = f"sum by (format) (rate(imip_upload_size_bytes_count{{{SERVER}}}[$__rate_interval]))"
+    total = f"increase(imip_upload_size_bytes_sum{{{SERVER}}}[$__range])"
+    count = f"increase(imip_upload_size_bytes_count{{{SERVER}}}[$__range])"
+    return "Uploads", [
+        density(
+            "Size of the scans",
+            "bytes",
+            "How many scans analysed had which size. What passes the limit is refused and does not show here.",
+            buckets(sizes),
+            width=10,
+        ),
+        curves(
+            "Formats",
+            "reqps",
+            "Scans analysed each second, by format as told from their bytes. A new mix means a new kind of client.",
+            over_time(per_format, "{{format}}"),
+            stacked="normal",
+            width=8,
+        ),
+        bars(
+            "Mean size by format",
+            "bytes",
+            "Mean size of the scans analysed in the shown time, by format.",
+            now(
+                f"sum by (format) ({total}) / (sum by (format) ({count}) > 0) or 0 * sum by (format) ({count})",
+                "{{format}}",
+            ),
+            width=6,
+        ),
+    ]
