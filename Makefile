@@ -5,6 +5,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3 python,$(shel
 	"import sys; print('$(name)' if (3, 11) <= sys.version_info[:2] <= (3, 12) else '')" 2>/dev/null)))
 HOST ?= 127.0.0.1
 PORT ?= 3000
+BACKEND ?= docker
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 
@@ -12,7 +14,7 @@ export BENTOML_DO_NOT_TRACK := True
 unexport PYTHONDONTWRITEBYTECODE # without bytecode on disk, each import of TensorFlow takes minutes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lock build bench environment install python
+.PHONY: help serve test lint lock build containers secrets bench rehearsal environment install python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,18 +32,33 @@ lint: environment ## check style and types
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 
-build: environment ## pack a Bento
-	$(RUN) bentoml build
+build: environment ## pack both Bentos: the API, and the drift monitor with its TensorFlow
+	IMIP_DRIFT_MONITOR=off $(RUN) bentoml build
+	IMIP_DRIFT_MONITOR=beside $(RUN) bentoml build --bentofile bentofile-monitor.yaml
+
+# BentoML reads a recipe of ours, deploy/Dockerfile.template, only below the folder that it is called in.
+containers: export TMPDIR = $(CURDIR)/build/containers
+containers: build ## make both images for docker-compose.yml; BACKEND=podman makes them with Podman
+	mkdir -p $(TMPDIR)
+	$(RUN) bentoml containerize imip:latest --image-tag imip:$(VERSION) --backend $(BACKEND)
+	$(RUN) bentoml containerize imip_drift_monitor:latest --image-tag imip-drift-monitor:$(VERSION) --backend $(BACKEND)
+
+secrets: ## make the passwords that docker-compose.yml asks for
+	@deploy/compose/secrets.sh
 
 bench: environment ## measure what HTTP adds to the analysis, throughput, memory and start
 	$(RUN) benchmarks.serving $(BENCH)
+
+rehearsal: environment ## cause a drift, garbage, a flood and an outage, and see what alerts; REHEARSAL="--data DIR"
+	$(RUN) benchmarks.rehearsal $(REHEARSAL)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(UPGRADE)
 
 lock: environment ## resolve the locks again; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra monitor --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
+	$(COMPILE) pyproject.toml --extra monitor --constraint requirements.lock --no-annotate --output-file requirements-monitor.lock
 	echo uv | $(COMPILE) - --constraint requirements.lock --no-annotate --output-file requirements-uv.lock
 
 environment: # a copy of the lock in the environment tells what it was made from

@@ -1,6 +1,7 @@
-"""`bentoml build` packs the serving code and nothing else, and the Bento runs without this folder."""
+"""`make build` packs the serving code and nothing else into two Bentos, and these run without this folder."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,38 +16,61 @@ import pytest
 from server import REPOSITORY, START_SECONDS, free_port, wait_for
 
 MARK = "This sentence stands in the Bento alone."
+DOCKER = """#!/bin/sh
+[ "$1" = version ] && echo '"28.2.2"'
+for argument; do file=$previous; previous=$argument; [ "$file" = --file ] && cp "$argument" "$DOCKERFILE"; done
+exit 0
+"""
 
 
 @dataclass(frozen=True)
 class Packed:
     """A Bento exported into a folder, as a container would hold it, and an environment that knows nothing else."""
 
+    tag: str
     bento: Path
     elsewhere: Path
     environment: dict[str, str]
 
-    def bentoml(self, *arguments: str, cwd: Path) -> str:
-        command = [sys.executable, "-m", "bentoml", *arguments]
-        done = subprocess.run(command, cwd=cwd, env=self.environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+
+def bentoml(*arguments: str, cwd: Path, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "bentoml", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def pack(root: Path, bentofile: str, drift_monitor: str) -> Packed:
+    """Pack a Bento as the Makefile does, and export it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO", "PYTHONPATH"))}
+    bento, elsewhere = root / "bento", root / "elsewhere"
+    for folder in (bento, elsewhere, root / "home", root / "tmp"):
+        folder.mkdir()
+    environment = kept | {"BENTOML_HOME": str(root / "home"), "TMPDIR": str(root / "tmp"), "IMIP_WORKERS": "1"}
+    environment |= {"IMIP_DATA_FOLDER": str(root / "data"), "BENTOML_DO_NOT_TRACK": "True"}
+    building = environment | {"IMIP_DRIFT_MONITOR": drift_monitor}
+    output = bentoml("build", "--bentofile", bentofile, "--output", "tag", cwd=REPOSITORY, environment=building)
+    tag = output.strip().removeprefix("__tag__:")
+    bentoml("export", tag, str(root / "bento.tar"), cwd=elsewhere, environment=environment)
+    with tarfile.open(root / "bento.tar") as archive:
+        archive.extractall(bento, filter="data")
+    return Packed(tag, bento, elsewhere, environment)
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    root = tmp_path_factory.mktemp("build")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO", "PYTHONPATH"))}
-    names = ("home", "tmp", "elsewhere", "bento")
-    for name in names:
-        (root / name).mkdir()
-    environment = kept | {"BENTOML_HOME": str(root / "home"), "TMPDIR": str(root / "tmp"), "IMIP_WORKERS": "1"}
-    environment |= {"IMIP_DATA_FOLDER": str(root / "data")}
-    built = Packed(root / "bento", root / "elsewhere", environment | {"BENTOML_DO_NOT_TRACK": "True"})
-    tag = built.bentoml("build", "--output", "tag", cwd=REPOSITORY).strip().removeprefix("__tag__:")
-    built.bentoml("export", tag, str(root / "bento.tar"), cwd=built.elsewhere)
-    with tarfile.open(root / "bento.tar") as archive:
-        archive.extractall(built.bento, filter="data")
-    return built
+def api(tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    return pack(tmp_path_factory.mktemp("build"), "bentofile.yaml", "off")
+
+
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    return pack(tmp_path_factory.mktemp("build-monitor"), "bentofile-monitor.yaml", "beside")
+
+
+@pytest.fixture(params=["api", "monitor"])
+def packed(request: pytest.FixtureRequest) -> Packed:
+    found: Packed = request.getfixturevalue(request.param)
+    return found
 
 
 def files(folder: Path) -> set[str]:
@@ -61,11 +85,21 @@ def test_it_packs_the_serving_code_and_nothing_else(packed: Packed) -> None:
     assert files(packed.bento / "src") == expected | {"bentofile.yaml"}
 
 
-def test_it_installs_the_serving_lock(packed: Packed) -> None:
+def test_the_makefile_packs_them_so() -> None:
+    planned = subprocess.run(["make", "--dry-run", "build"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert re.search("^IMIP_DRIFT_MONITOR=off .* bentoml build$", planned.stdout, re.MULTILINE)
+    monitor = "^IMIP_DRIFT_MONITOR=beside .* bentoml build --bentofile bentofile-monitor.yaml$"
+    assert re.search(monitor, planned.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("bento", "lock"), [("api", "serving"), ("monitor", "monitor")])
+def test_each_installs_its_lock(bento: str, lock: str, request: pytest.FixtureRequest) -> None:
+    packed: Packed = request.getfixturevalue(bento)
+
     def pins(text: str) -> set[str]:
         return {line.split(" ")[0].rstrip(";") for line in text.splitlines() if "==" in line.split(" ")[0]}
 
-    locked = (REPOSITORY / "requirements-serving.lock").read_text(encoding="utf-8")
+    locked = (REPOSITORY / f"requirements-{lock}.lock").read_text(encoding="utf-8")
     installed = (packed.bento / "env" / "python" / "requirements.txt").read_text(encoding="utf-8")
     assert pins(installed) == pins(locked)
     assert "://" not in installed
@@ -78,14 +112,36 @@ def test_it_brings_the_shipped_model(packed: Packed) -> None:
     assert all(graphs[name].read_bytes() == shipped[name].read_bytes() for name in graphs)
 
 
+@pytest.mark.parametrize(("bento", "does"), [("api", "off"), ("monitor", "alone")])
+def test_its_container_is_told_what_to_do_and_is_not_root(
+    bento: str, does: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """What `bentoml containerize` hands to Docker, called as the Makefile does, with a Docker that only looks."""
+    packed: Packed = request.getfixturevalue(bento)
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    (tmp_path / "build").mkdir()
+    dockerfile = tmp_path / "Dockerfile"
+    path = f"{tmp_path}{os.pathsep}{packed.environment['PATH']}"
+    environment = packed.environment | {
+        "PATH": path, "DOCKERFILE": str(dockerfile), "TMPDIR": str(tmp_path / "build"),
+    }  # fmt: skip
+    bentoml("containerize", packed.tag, "--backend", "docker", cwd=tmp_path, environment=environment)
+    lines = dockerfile.read_text().splitlines()
+    assert f"ARG IMIP_DRIFT_MONITOR={does}" in lines and "ENV IMIP_DRIFT_MONITOR=$IMIP_DRIFT_MONITOR" in lines
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER bentoml"
+    assert any("pip install" in line and "--require-hashes" in line for line in lines)
+    assert not any(word in line for line in lines for word in ("build-essential", "pip install uv"))
+
+
 @pytest.fixture(scope="module")
-def url(packed: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(api: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the Bento answers: started in an empty folder, with an empty model store and a changed disclaimer."""
-    ethics = packed.bento / "src" / "imip" / "ethics.py"
+    ethics = api.bento / "src" / "imip" / "ethics.py"
     ethics.write_text(ethics.read_text(encoding="utf-8") + f'\nDISCLAIMER = "{MARK}"\n', encoding="utf-8")
-    with served(packed, tmp_path_factory.mktemp("empty"), IMIP_DRIFT_MONITOR="off") as address:
+    with served(api, tmp_path_factory.mktemp("empty"), IMIP_DRIFT_MONITOR="off") as address:
         yield address
-    assert not files(packed.elsewhere)
+    assert not files(api.elsewhere)
 
 
 @contextmanager
@@ -127,10 +183,17 @@ def test_it_answers_with_its_own_code_and_model(url: str) -> None:
     assert answer.json()["disclaimer"] == MARK
 
 
-def test_its_drift_monitor_runs_alone(packed: Packed, url: str, tmp_path: Path) -> None:
+def test_the_drift_monitor_runs_alone(monitor: Packed, url: str, api: Packed, tmp_path: Path) -> None:
     assert httpx.get(f"{url}/drift").json()["monitor"] == "absent"
-    with served(packed, tmp_path, IMIP_DRIFT_MONITOR="alone") as monitor:
+    shared = {"IMIP_DATA_FOLDER": api.environment["IMIP_DATA_FOLDER"]}
+    with served(monitor, tmp_path, IMIP_DRIFT_MONITOR="alone", **shared) as alone:
         wait_for(lambda: httpx.get(f"{url}/drift").json()["monitor"] == "running", START_SECONDS)
-        assert "imip_drift_computing 1.0" in httpx.get(f"{monitor}/metrics").text
-        assert httpx.post(f"{monitor}/predict").status_code == 404
+        assert "imip_drift_computing 1.0" in httpx.get(f"{alone}/metrics").text
+        assert httpx.post(f"{alone}/predict").status_code == 404
     wait_for(lambda: httpx.get(f"{url}/drift").json()["monitor"] == "absent")  # it let go as it ended
+
+
+def test_the_monitors_bento_can_be_both_in_one(monitor: Packed, tmp_path: Path, png: bytes) -> None:
+    with served(monitor, tmp_path, IMIP_DRIFT_MONITOR="beside") as both:
+        assert httpx.post(f"{both}/predict", files={"file": ("scan", png)}, timeout=30).status_code == 200
+        wait_for(lambda: httpx.get(f"{both}/drift").json()["monitor"] == "running", START_SECONDS)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-ALL, SERVING, UV = "requirements.lock", "requirements-serving.lock", "requirements-uv.lock"
+ALL, UV = "requirements.lock", "requirements-uv.lock"
+SERVING, MONITOR = "requirements-serving.lock", "requirements-monitor.lock"
 PINNED = re.compile(
     r"(?P<name>[a-z0-9.-]+)==(?P<version>[A-Za-z0-9.+!-]+)( ; (?P<marker>[^#\\]+?))?(?P<hashes>( --hash=\S+)+)"
 )
@@ -31,7 +32,7 @@ def pins(lock: str) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-@pytest.mark.parametrize("lock", [ALL, SERVING, UV])
+@pytest.mark.parametrize("lock", [ALL, SERVING, MONITOR, UV])
 def test_every_package_is_pinned_with_hashes(lock: str) -> None:
     assert pins(lock)
     for name, versions in pins(lock).items():
@@ -39,14 +40,14 @@ def test_every_package_is_pinned_with_hashes(lock: str) -> None:
             assert all(HASH.fullmatch(one) for one in hashes.split()), name
 
 
-@pytest.mark.parametrize("lock", [ALL, SERVING, UV])
+@pytest.mark.parametrize("lock", [ALL, SERVING, MONITOR, UV])
 def test_no_lock_names_an_index_or_a_folder(lock: str) -> None:
     text = (REPOSITORY / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"index-url|find-links|trusted-host|\bfile:| @ ", text)
 
 
-@pytest.mark.parametrize("lock", [SERVING, UV])
+@pytest.mark.parametrize("lock", [SERVING, MONITOR, UV])
 def test_what_serves_is_what_was_tested(lock: str) -> None:
     everything = pins(ALL)
     for name, versions in pins(lock).items():
@@ -55,9 +56,14 @@ def test_what_serves_is_what_was_tested(lock: str) -> None:
 
 def test_the_locks_satisfy_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
-    for lock, lines in ((SERVING, project["dependencies"]), (ALL, project["dependencies"] + extras)):
-        missing = {normal(line) for line in lines} - pins(lock).keys() - {"imip"}
+    extras = project["optional-dependencies"]
+    wanted = {
+        SERVING: [],
+        MONITOR: extras["monitor"] + extras["tensorflow"],
+        ALL: [line for extra in extras.values() for line in extra],
+    }
+    for lock, lines in wanted.items():
+        missing = {normal(line) for line in project["dependencies"] + lines} - pins(lock).keys() - {"imip"}
         assert not missing, (lock, missing)
 
 
@@ -68,12 +74,19 @@ def normal(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
-@pytest.mark.parametrize("lock", [ALL, SERVING])
+@pytest.mark.parametrize("lock", [ALL, SERVING, MONITOR])
 def test_there_is_one_opencv(lock: str) -> None:
     """Its distributions all install `cv2`, the last one over the others."""
     assert len([name for name in pins(lock) if name.startswith("opencv")]) == 1
 
 
-def test_what_serves_brings_no_tools_and_no_second_framework() -> None:
-    heavy = ("torch", "jax", "evidently", "pyarrow", "pytest", "mypy")
+@pytest.mark.parametrize("lock", [SERVING, MONITOR])
+def test_what_serves_brings_no_tools_and_no_second_framework(lock: str) -> None:
+    heavy = ("torch", "jax", "evidently", "pyarrow", "pytest", "mypy", "podman", "grafana")
+    assert not [name for name in pins(lock) if name.startswith(heavy)]
+
+
+def test_the_api_brings_no_drift_monitor() -> None:
+    heavy = ("tensorflow", "keras", "tf-keras", "alibi", "scipy", "scikit", "pandas", "matplotlib", "numba")
     assert not [name for name in pins(SERVING) if name.startswith(heavy)]
+    assert pins(SERVING).items() <= pins(MONITOR).items()
