@@ -37,7 +37,7 @@ build: environment ## pack both Bentos: the API, and the drift monitor with its 
 	IMIP_DRIFT_MONITOR=beside $(RUN) bentoml build --bentofile bentofile-monitor.yaml
 
 # BentoML reads a recipe of ours, deploy/Dockerfile.template, only below the folder that it is called in.
-containers: export TMPDIR = $(CURDIR)/build/containers
+containers: private export TMPDIR = $(CURDIR)/build/containers
 containers: build ## make both images for docker-compose.yml; BACKEND=podman makes them with Podman
 	mkdir -p $(TMPDIR)
 	$(RUN) bentoml containerize imip:latest --image-tag imip:$(VERSION) --backend $(BACKEND)
@@ -58,7 +58,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: environment ## resolve the locks again; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	$(COMPILE) pyproject.toml --constraint requirements.lock --no-annotate --output-file requirements-serving.lock
-	$(COMPILE) pyproject.toml --extra monitor --constraint requirements.lock --no-annotate --output-file requirements-monitor.lock
+	$(COMPILE) pyproject.toml --extra monitor --extra report --constraint requirements.lock --no-annotate --output-file requirements-monitor.lock
 	echo uv | $(COMPILE) - --constraint requirements.lock --no-annotate --output-file requirements-uv.lock
 
 environment: # a copy of the lock in the environment tells what it was made from

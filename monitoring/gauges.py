@@ -56,5 +56,4 @@ def show_log(engine: Engine, days: float, rows: int) -> None:
     metrics.log_retention_rows.set(rows)
     stored, oldest = extent(engine)
     metrics.log_stored.set(stored)
-    if oldest is not None:
-        metrics.log_oldest.set(oldest.timestamp())
+    metrics.log_oldest.set(0 if oldest is None else oldest.timestamp())

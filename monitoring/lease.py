@@ -13,6 +13,7 @@ from monitoring.tables import leases
 
 SECONDS = 30.0
 MONITOR = "drift-monitor"  # the lease of the monitor that computes
+REPORTS = "drift-reports"  # held beside it by one that can make reports
 NOW: dict[str, TextClause] = {  # seconds since 1970
     "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400"),
     "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::float8"),

@@ -46,6 +46,8 @@ class PredictionLog:
         self._insertion = Insertion(engine)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._up = False
+        if journal is None:
+            metrics.log_journal_rows.set(0)
         for outcome in ("written", "spooled", "refused"):
             metrics.log_rows.labels(outcome)  # from zero on, so that the first of a kind counts as an increase
         self._closing = threading.Event()

@@ -24,6 +24,7 @@ requests_in_flight = Gauge(
 request_places = Gauge(
     "imip_request_places", "Analyses that all workers hold at once; more are shed", multiprocess_mode="livesum"
 )
+shed = Counter("imip_shed_requests", "Requests turned away because all places were taken", ["route"])
 queue_duration = Histogram(
     "imip_queue_duration_seconds", "Time an analysis waits for its worker's thread", buckets=STAGE_BUCKETS
 )
@@ -103,7 +104,7 @@ def newest(name: str, documentation: str, *labels: str) -> Gauge:
 
 
 log_stored = newest("imip_log_stored_rows", "Predictions that the log holds, by their numbers")
-log_oldest = newest("imip_log_oldest_timestamp_seconds", "When the oldest prediction in the log was made")
+log_oldest = newest("imip_log_oldest_timestamp_seconds", "When the oldest prediction in the log was made; 0 of none")
 log_retention_time = newest("imip_log_retention_seconds", "Age at which predictions are deleted")
 log_retention_rows = newest("imip_log_retention_rows", "Predictions beyond which the oldest are deleted")
 log_pruned = Counter("imip_log_pruned_rows", "Predictions, checks and feedback deleted as too old or too many")

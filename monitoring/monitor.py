@@ -55,12 +55,22 @@ class Monitor:
     """Watches modules until it is stopped."""
 
     def __init__(
-        self, engine: Engine, watches: Sequence[Watch], exports: Sequence[Chore] = (), chores: Sequence[Chore] = ()
+        self,
+        engine: Engine,
+        watches: Sequence[Watch],
+        exports: Sequence[Chore] = (),
+        chores: Sequence[Chore] = (),
+        abilities: Sequence[str] = (),
     ) -> None:
-        """`exports` are done by every monitor, `chores` by the one that computes."""
+        """`exports` are done by every monitor, `chores` by the one that computes.
+
+        `abilities` are leases that it holds meanwhile, so that others know what can be asked of it.
+        """
         self._engine, self._watches, self._exports, self._chores = engine, watches, exports, chores
         self._shown: dict[str, Check] = {}  # by module
-        self._lease = Lease(engine, MONITOR, uuid.uuid4().hex)
+        holder = uuid.uuid4().hex
+        self._lease = Lease(engine, MONITOR, holder)
+        self._abilities = [Lease(engine, name, holder) for name in abilities]
         self._background = ThreadPoolExecutor(1, "drift", initializer=_step_back)
         self._aside = ThreadPoolExecutor(1, "drift-chores", initializer=_step_back)
         self._stopping = threading.Event()
@@ -92,11 +102,14 @@ class Monitor:
                 failing = True
         metrics.drift_computing.set(0)
         if migrated:
-            with contextlib.suppress(SQLAlchemyError):  # else it expires
-                self._lease.release()
+            with contextlib.suppress(SQLAlchemyError):  # else they expire
+                for lease in (self._lease, *self._abilities):
+                    lease.release()
 
     def _turn(self) -> None:
         computes = self._lease.take()
+        for ability in self._abilities if computes else ():
+            ability.take()
         metrics.drift_computing.set(computes)
         for watch in self._watches:
             if computes and watch.due():

@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from monitoring import checks, metrics, performance, reports
 from monitoring.checks import Check
 from monitoring.feedback import give
 from monitoring.history import Filter, Position, recent
-from monitoring.lease import MONITOR, is_held
+from monitoring.lease import MONITOR, REPORTS, is_held
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 30.0  # an answer on performance, which costs seconds of CPU for a million predictions
@@ -92,10 +91,10 @@ class Desk:
         check, report = self._latest(asked), reports.newest(self._engine, name)
         if report is not None and (check is None or check.at <= report[0] or _is_young(report[0])):
             return report[1]
-        if report is None and find_spec("evidently") is None:
-            raise ReportUnavailable("The report's library is not installed here; the extra `report` brings it.")
-        if report is None and not is_held(self._engine, MONITOR):
-            raise ReportUnavailable("No drift monitor is running that would make the report.")
+        if report is None and not is_held(self._engine, REPORTS):
+            raise ReportUnavailable(
+                "No drift monitor runs that could make the report; it takes the extra `report`."
+            )
         if report is None and check is None:
             raise ReportUnavailable("No drift check has been made yet; there is nothing to report on.")
         reports.wish(self._engine, name)

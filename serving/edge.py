@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imip.errors import ImipError, Overloaded
+from imip.errors import Overloaded
 from monitoring import metrics
 from serving import problems
 
@@ -122,7 +122,8 @@ class _Exchange:
         response.headers.update(headers)
         await self._send_response(response)
 
-    async def refuse(self, error: ImipError) -> None:
+    async def refuse(self, error: Overloaded) -> None:
+        metrics.shed.labels(self.route).inc()
         await self._send_response(problems.refuse(error, self.request_id))
 
     def record(self) -> None:

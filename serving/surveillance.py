@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 
 from sqlalchemy import Engine
 
@@ -11,6 +12,7 @@ from imip.modules import MODULES, AnalysisModule
 from imip.settings import Settings
 from monitoring.database import connect, migrate
 from monitoring.gauges import show_log, show_performance
+from monitoring.lease import REPORTS
 from monitoring.monitor import Chore, Monitor
 from monitoring.reference import artifact_reference
 from monitoring.reports import make_wished
@@ -27,6 +29,7 @@ def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
     engine = connect(settings.database)
     watches = [_watch(engine, settings, tag) for tag in tags.values()]
+    reports = find_spec("evidently") is not None
     retention = settings.retention_days, settings.retention_rows
     return Monitor(
         engine,
@@ -36,9 +39,10 @@ def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
             Chore(partial(show_log, engine, *retention), EXPORT_SECONDS),
         ],
         chores=[
-            Chore(partial(make_wished, engine), REPORTS_SECONDS),
+            *([Chore(partial(make_wished, engine), REPORTS_SECONDS)] if reports else []),
             Chore(partial(prune, engine, *retention), RETENTION_SECONDS),
         ],
+        abilities=[REPORTS] if reports else [],
     )
 
 

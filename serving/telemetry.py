@@ -21,7 +21,7 @@ from imip.modules import AnalysisModule
 from imip.scan import Format
 from imip.settings import Settings
 from monitoring import metrics
-from serving import problems
+from serving import pages, problems
 
 INFERENCES = ("/predict", "/heatmap")
 JUDGED = (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)  # by the objectives
@@ -39,6 +39,8 @@ def announce(modules: Mapping[str, AnalysisModule], settings: Settings) -> None:
         _start_module(module)
     for route, status in itertools.product(INFERENCES, JUDGED):
         metrics.request_duration.labels(route, str(status.value))
+    for route in (*INFERENCES, *(route.path for route in pages.OF_THE_LOG)):
+        metrics.shed.labels(route)
     for error in problems.STATUS:
         metrics.rejections.labels(problems.slug(error))
     for format in get_args(Format):

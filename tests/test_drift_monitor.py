@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 
+from benchmarks.phantoms import phantom
 from imip.heatmap import encode_png
 from imip.model import read_card
 from imip.settings import DriftSettings
@@ -25,19 +25,6 @@ ARTIFACT = REPOSITORY / "models" / "brain-tumor"
 # Strict enough that chance alone does not raise the undrifted verdict in a test.
 RULE = '{"brain-tumor": {"window": 60, "every": 20, "seconds": 5, "p_value": 0.003, "permutations": 1999}}'
 CHECK_SECONDS = 120.0  # for a check that comes after TensorFlow was loaded in the least favoured process
-
-
-def slice_of(seed: int) -> NDArray[np.uint8]:
-    """A bright ellipse of its own outline, texture and noise, (96, 96): unlike enough to count as a patient's own."""
-    rng = np.random.default_rng(seed)
-    side = int(rng.integers(3, 40))
-    coarse = rng.uniform(0, 1, (side, side)).astype(np.float32)
-    texture = cv2.resize(coarse, (96, 96), interpolation=cv2.INTER_CUBIC).clip(0, 1) ** rng.uniform(0.3, 3)
-    texture = texture * rng.uniform(0.2, 1) + rng.normal(0, rng.uniform(0, 0.25), (96, 96))
-    rows, columns = np.mgrid[0:96, 0:96]
-    height, width = rng.uniform(25, 46, 2)
-    inside = ((rows - 48) / height) ** 2 + ((columns - 48) / width) ** 2 < 1
-    return (255 * np.clip(np.where(inside, 0.1 + 0.9 * texture, 0), 0, 1)).astype(np.uint8)
 
 
 def send(server: Server, slices: list[NDArray[np.uint8]]) -> None:
@@ -61,7 +48,7 @@ def replicas(
     settings = {"IMIP_DATABASE_URL": url, "IMIP_DRIFT_MONITOR": "beside", "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
     with running(folders[0], **settings) as one, running(folders[1], **settings) as other:
-        send(one, [slice_of(seed) for seed in range(200)])
+        send(one, [phantom(seed) for seed in range(200)])
         engine = connect(url)
         card = read_card(ARTIFACT)
         made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
@@ -75,9 +62,9 @@ def test_an_undrifted_stream_raises_nothing_and_a_drifted_one_does_everywhere(
     replicas: tuple[Server, Server, Engine, Reference],
 ) -> None:
     one, other, engine, reference = replicas
-    send(other, [slice_of(seed) for seed in range(1000, 1080)])
+    send(other, [phantom(seed) for seed in range(1000, 1080)])
     wait_for(lambda: verdict(one).get("reference") == reference.version, CHECK_SECONDS)
-    send(one, [slice_of(seed) for seed in range(1080, 1120)])
+    send(one, [phantom(seed) for seed in range(1080, 1120)])
     last = one.http.get("/predictions", params={"limit": 1}).json()["predictions"][0]["at"]
     wait_for(lambda: verdict(one)["until"] == last, CHECK_SECONDS)  # `seconds` after it at the latest
     check = verdict(one)
@@ -87,7 +74,7 @@ def test_an_undrifted_stream_raises_nothing_and_a_drifted_one_does_everywhere(
     assert (check["reference_size"], check["window_size"]) == (len(reference.findings), 60)
 
     rng = np.random.default_rng(0)
-    send(one, [distort(slice_of(seed), "blur", 5, rng) for seed in range(2000, 2120)])
+    send(one, [distort(phantom(seed), "blur", 5, rng) for seed in range(2000, 2120)])
     wait_for(lambda: verdict(other)["drifted"], CHECK_SECONDS)
     shifted = [feature["name"] for feature in verdict(one)["features"] if feature["drifted"]]
     assert {"sharpness", "detail_ratio"} & set(shifted[:10])
@@ -130,5 +117,5 @@ def test_another_monitor_takes_over(replicas: tuple[Server, Server, Engine, Refe
     before = verdict(waiting)["at"]
     computing.stop()
     wait_for(lambda: waiting.value("imip_drift_computing") == 1, 60)
-    send(waiting, [slice_of(seed) for seed in range(3000, 3040)])
+    send(waiting, [phantom(seed) for seed in range(3000, 3040)])
     wait_for(lambda: verdict(waiting)["at"] > before, CHECK_SECONDS)

@@ -13,6 +13,7 @@ from imip.oversight import Feedback
 from logged import log, prediction
 from monitoring.feedback import give
 from monitoring.gauges import LABELLED_SINCE, show_check, show_log, show_performance
+from monitoring.retention import prune
 from test_checks import CHECK, RESULTS
 from test_window import CARD
 
@@ -113,6 +114,9 @@ def test_the_log_is_shown_beside_what_retention_lets_it_hold(database: Engine) -
     assert (gauge("log_retention_seconds"), gauge("log_retention_rows")) == (30 * 86400, 500)
 
 
-def test_an_empty_log_is_shown_as_empty(database: Engine) -> None:
+def test_a_log_that_was_emptied_has_no_oldest_prediction(database: Engine) -> None:
+    log(database, predicted("emptied", 0.9, days=3))
     show_log(database, 30, 500)
-    assert gauge("log_stored_rows") == 0
+    prune(database, 1, 500)
+    show_log(database, 30, 500)
+    assert (gauge("log_stored_rows"), gauge("log_oldest_timestamp_seconds")) == (0, 0)

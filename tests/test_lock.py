@@ -59,7 +59,7 @@ def test_the_locks_satisfy_the_project() -> None:
     extras = project["optional-dependencies"]
     wanted = {
         SERVING: [],
-        MONITOR: extras["monitor"] + extras["tensorflow"],
+        MONITOR: extras["monitor"] + extras["report"] + extras["tensorflow"],
         ALL: [line for extra in extras.values() for line in extra],
     }
     for lock, lines in wanted.items():
@@ -82,8 +82,8 @@ def test_there_is_one_opencv(lock: str) -> None:
 
 @pytest.mark.parametrize("lock", [SERVING, MONITOR])
 def test_what_serves_brings_no_tools_and_no_second_framework(lock: str) -> None:
-    heavy = ("torch", "jax", "evidently", "pyarrow", "pytest", "mypy", "podman", "grafana")
-    assert not [name for name in pins(lock) if name.startswith(heavy)]
+    heavy = ("torch", "jax", "pytest", "podman", "grafana")
+    assert not [name for name in pins(lock) if name.startswith(heavy) or name == "mypy"]
 
 
 def test_the_api_brings_no_drift_monitor() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -95,7 +95,7 @@ def start(database: Engine) -> Iterator[Start]:
     """Start monitors of the log; all end with the test."""
     running: list[Monitor] = []
 
-    def started(*watches: FakeWatch, **work: list[Chore]) -> Monitor:
+    def started(*watches: FakeWatch, **work: Any) -> Monitor:
         monitor = Monitor(database, cast("list[Watch]", watches), **work)
         running.append(monitor)
         monitor.start()
@@ -267,6 +267,18 @@ def test_a_database_that_is_gone_for_a_while_ends_nothing(
     gone.clear()
     watch.wanted.set()
     wait_for(lambda: shown(watch) == 1, SOON)
+
+
+def test_what_the_computing_monitor_can_do_is_known_while_it_runs(
+    database: Engine, start: Start, watch: FakeWatch
+) -> None:
+    able, unable = start(watch, abilities=["reports"]), FakeWatch(watch.card.module)
+    wait_for(lambda: is_held(database, "reports"), SOON)
+    able.stop()
+    assert not is_held(database, "reports")
+    start(unable)
+    wait_for(has_lease(database), SOON)
+    assert not is_held(database, "reports")
 
 
 def test_stopping_ends_it_and_its_threads(database: Engine, start: Start, watch: FakeWatch) -> None:

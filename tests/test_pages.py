@@ -24,7 +24,7 @@ from logged import log, prediction
 from monitoring import checks
 from monitoring.checks import Check
 from monitoring.database import connect, migrate
-from monitoring.lease import MONITOR, Lease
+from monitoring.lease import MONITOR, REPORTS, Lease
 from monitoring.tables import drift_reports
 from server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
 from serving import application, desk, pages
@@ -282,9 +282,15 @@ class TestReport:
     """What stands behind /reports/drift, with a monitor running."""
 
     @pytest.fixture(autouse=True)
-    def monitor(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(desk, "find_spec", lambda _: True)
-        assert Lease(engine, MONITOR, "test").take()
+    def monitor(self, engine: Engine) -> None:
+        for name in (MONITOR, REPORTS):
+            assert Lease(engine, name, "test").take()
+
+    def test_is_not_promised_while_no_monitor_can_make_it(self, engine: Engine) -> None:
+        checks.keep(engine, checked(CARD.version))
+        Lease(engine, REPORTS, "test").release()
+        with pytest.raises(ReportUnavailable, match="could make the report"):
+            Desk(engine, META, 1).report(None)
 
     def test_is_not_promised_before_the_first_check(self, engine: Engine) -> None:
         answers = Desk(engine, META, 1)
