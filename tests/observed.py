@@ -5,8 +5,6 @@ server, a drift and reviewers' labels.
 """
 
 import contextlib
-import os
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -18,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from benchmarks.observer import Observer, is_installed, observing
+from benchmarks.observer import Observer, observing
 from benchmarks.phantoms import phantom
 from imip.heatmap import encode_png
 from imip.model import read_card
@@ -31,6 +28,7 @@ from monitoring.history import Filter
 from monitoring.reference import artifact_reference, store
 from monitoring.simulate import distort
 from monitoring.watch import Watch
+from programs import program
 from scan_files import data_set, dicom_bytes, mr_bytes, png_bytes
 from server import REPOSITORY, Server, free_port, half_sent, problem, running, wait_for
 
@@ -106,10 +104,7 @@ class Observed:
 @contextmanager
 def observed(root: Path) -> Iterator[Observed]:
     """A service that has met everything, while Prometheus watches; stopped at the end."""
-    if not is_installed():
-        if os.environ.get("CI"):
-            pytest.fail("Prometheus is not installed")
-        pytest.skip("Prometheus is not installed")
+    program("prometheus")
     folders = {name: root / name for name in ("api", "monitor", "prometheus", "alertmanager")}
     for folder in folders.values():
         folder.mkdir()
@@ -149,11 +144,6 @@ def wait_for_rules(observer: Observer) -> None:
 @contextmanager
 def alertmanager(folder: Path) -> Iterator[str]:
     """The repository's Alertmanager, at the address yielded; no alert is sent to it, only its metrics are wanted."""
-    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("Alertmanager is not installed")
-        pytest.skip("Alertmanager is not installed")
     address = f"127.0.0.1:{free_port()}"
     options = {
         "config.file": REPOSITORY / "alertmanager.yml",
@@ -162,7 +152,10 @@ def alertmanager(folder: Path) -> Iterator[str]:
         "cluster.listen-address": "",
     }
     with (folder / "log").open("wb") as log:
-        command = [program, *(f"--{name}={value}" for name, value in options.items())]
+        command = [
+            program("prometheus-alertmanager", "alertmanager"),
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         yield address

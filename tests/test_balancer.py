@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from programs import program
 from server import REPOSITORY, Server, free_port, problem, wait_for
 
 CONFIGURATION = REPOSITORY / "deploy" / "compose" / "haproxy.cfg"
@@ -63,7 +63,7 @@ class Balancer:
         variables = {"BIND": f"127.0.0.1:{self.port}", "API": f"api.test:{api}", "DNS": f"127.0.0.1:{names.port}"}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [haproxy(), "-db", "-f", CONFIGURATION],
+                [program("haproxy"), "-db", "-f", CONFIGURATION],
                 env=os.environ | {f"BALANCER_{name}": value for name, value in variables.items()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,15 +91,6 @@ class Balancer:
         self._process.wait(15)
 
 
-def haproxy() -> str:
-    program = shutil.which("haproxy", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("HAProxy is not installed")
-        pytest.skip("HAProxy is not installed")
-    return program
-
-
 @contextmanager
 def balancing(root: Path, api: int, *addresses: str) -> Iterator[Balancer]:
     """A balancer whose name server gives these addresses for the API, all with one port."""
@@ -122,7 +113,7 @@ def balancer(server: Server, tmp_path: Path) -> Iterator[Balancer]:
 
 def test_haproxy_takes_the_configuration() -> None:
     variables = {"BALANCER_BIND": ":8080", "BALANCER_API": "api:3000", "BALANCER_DNS": "127.0.0.11:53"}
-    command = [haproxy(), "-c", "-f", str(CONFIGURATION)]
+    command = [program("haproxy"), "-c", "-f", str(CONFIGURATION)]
     checked = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
     assert checked.returncode == 0 and "WARNING" not in checked.stderr, checked.stderr
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ import yaml
 from sqlalchemy import create_engine, inspect
 
 from imip.settings import Settings
+from programs import program
 from server import REPOSITORY
 from test_alerts import RULES, promtool
 
@@ -34,12 +34,7 @@ Manifest = dict[str, Any]
 
 @cache
 def rendered(folder: Path) -> tuple[Manifest, ...]:
-    program = shutil.which("kubectl")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("kubectl is not installed")
-        pytest.skip("kubectl is not installed")
-    ran = subprocess.run([program, "kustomize", folder], capture_output=True, text=True)
+    ran = subprocess.run([program("kubectl"), "kustomize", folder], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return tuple(yaml.safe_load_all(ran.stdout))
 

@@ -18,27 +18,22 @@ from imip.settings import DriftSettings, Settings
 from logged import log, prediction
 from monitoring.database import connect, migrate
 from monitoring.tables import predictions
-from postgres import Postgres
+from postgres import Postgres, programs
+from programs import program
 from server import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 DATABASE = {("-Fc", "imip"), ("-d", "imip")}  # where a command names it, and not the user
-PROGRAMS = [str(folder) for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
 
 
-def documented(program: str) -> list[str]:
+def documented(name: str) -> list[str]:
     """The page's command of a program, without what only names the container and the file."""
-    (line,) = re.findall(rf"^(?:docker compose exec -T database )?({program} .*)$", PAGE, re.MULTILINE)
+    (line,) = re.findall(rf"^(?:docker compose exec -T database )?({name} .*)$", PAGE, re.MULTILINE)
     return shlex.split(re.split(r" [<>] ", line)[0], comments=True)
 
 
-def run(*command: str, **options: Any) -> bytes:
-    program = shutil.which(command[0], path=os.pathsep.join([*PROGRAMS, os.environ["PATH"]]))
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{command[0]} is not installed")
-        pytest.skip(f"{command[0]} is not installed")
-    return subprocess.run([program, *command[1:]], check=True, stdout=subprocess.PIPE, **options).stdout
+def run(command: str | Path, *arguments: str, **options: Any) -> bytes:
+    return subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE, **options).stdout
 
 
 def rows(engine: Engine) -> list[tuple[str, int]]:
@@ -84,10 +79,12 @@ def test_a_postgresql_log_is_restored_from_its_dump(postgres: Postgres) -> None:
         """Name this test's database where the page names that of docker-compose.yml."""
         return [str(url.database) if (before, word) in DATABASE else word for before, word in pairwise(["", *command])]
 
-    dump = run(*of_this_database(documented("pg_dump")), env=environment)
+    saving, *arguments = of_this_database(documented("pg_dump"))
+    dump = run(programs() / saving, *arguments, env=environment)
     log(engine, *a_day(3))
     engine.dispose()
-    run(*of_this_database(documented("pg_restore")), env=environment, input=dump)
+    restoring, *arguments = of_this_database(documented("pg_restore"))
+    run(programs() / restoring, *arguments, env=environment, input=dump)
     assert rows(engine) == saved
     goes_on(engine)
     engine.dispose()
@@ -99,9 +96,9 @@ def test_an_embedded_log_is_restored_from_its_copy(tmp_path: Path) -> None:
     migrate(engine)
     log(engine, *a_day(5))
     saved = rows(engine)
-    program, _, command = documented("sqlite3")
+    name, _, command = documented("sqlite3")
     with engine.execution_options(reading=True).connect():  # as by a running server
-        run(program, str(file), command, cwd=tmp_path)
+        run(program(name), str(file), command, cwd=tmp_path)
     log(engine, *a_day(3))
     engine.dispose()
     for written_ahead in ("-wal", "-shm"):
