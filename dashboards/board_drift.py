@@ -35,7 +35,8 @@ def _verdict() -> Row:
             "Last check",
             "short",
             "What each detector says of the newest findings. One check alarms by chance in at most 5% of cases, and "
-            "follow-up checks share findings with it: an alert fires once checks agree for half an hour.",
+            "follow-up checks share findings with it: an alert fires once all checks of half an hour agree and the "
+            "first was made before that.",
             now(f"max by (detector) (imip_drift_detected{{{OF_MODULE}}})", "{{detector}}"),
             states=STATES,
             width=8,
@@ -211,7 +212,7 @@ def _monitor() -> Row:
         note(
             "Read more",
             "Where the report and the explanations stand.",
-            "`GET /reports/drift` of the service answers the full report as a page.\n\n"
+            "`http://HOST/reports/drift` is the full report, a page; HOST is where you reach the API.\n\n"
             "- `docs/drift.md`: what the detectors measure, and how often they are wrong\n"
             "- `docs/runbooks/drift.md`: what to do about an alert",
             width=5,

@@ -145,7 +145,7 @@ def _log() -> Row:
 
 
 def _retention() -> Row:
-    oldest = "max(imip_log_oldest_timestamp_seconds > 0)"  # servers without a monitor say 0
+    oldest = "max(imip_log_oldest_timestamp_seconds > 0)"  # 0 is an empty log
     return "Retention", [
         big_number(
             "Rows of the limit",

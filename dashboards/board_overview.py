@@ -2,15 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.colours import GREEN, ORANGE, RED, YELLOW, at_least, below, high_is_bad, low_is_bad
+from dashboards.colours import GREEN, ORANGE, RED, YELLOW, below, high_is_bad, low_is_bad
 from dashboards.frame import Row, page
 from dashboards.matchers import ANALYSES, OF_JOB, OF_MODULE, SERVED, SERVER
-from dashboards.panels import Column, Panel, big_number, curves, listing, note
+from dashboards.panels import Column, Panel, big_number, curves, listing
 from dashboards.questions import now, over_time, rows
+from dashboards.row_promises import promises
 
-AVAILABILITY = 0.995  # objectives; the rules that measure them stand in prometheus/rules/objectives.yml
-LATENCY = 0.99
-BUDGET = low_is_bad(red=0, orange=0.25)
 ALERT_STATES = {
     "firing": ("firing", RED),
     "pending": ("pending", ORANGE),
@@ -25,70 +23,8 @@ def build() -> Dashboard:
     return page(
         "imip-overview",
         "Objectives, traffic and saturation of the service, and what model and drift say.",
-        [_promises(), _alerts(), _traffic(), _latency(), _saturation(), _model(), _versions()],
+        [promises(), _alerts(), _traffic(), _latency(), _saturation(), _model(), _versions()],
     )
-
-
-def _promises() -> Row:
-    return "Promises", [
-        note(
-            "For research and teaching only",
-            "What IMIP must not be used for.",
-            "**IMIP is not a medical device and makes no diagnosis.** Its answers can be wrong, no physician reviewed "
-            "them, and they must not guide the care of any patient.",
-        ),
-        big_number(
-            "Answered, 30 days",
-            "percentunit",
-            "Share of analyses answered without a server error in the last 30 days. The objective is 99.5%; refusals "
-            "of a full server count as failures. Below it, see which status the failures have.",
-            over_time(
-                f"1 - (1 - job:imip_availability_budget:ratio30d{{{OF_JOB}}}) * {1 - AVAILABILITY:.3g}", "{{job}}"
-            ),
-            steps=at_least(AVAILABILITY),
-            decimals=2,
-        ),
-        big_number(
-            "Availability budget left",
-            "percentunit",
-            "Share of the failures that 30 days may hold which has not happened yet. Below zero the objective is "
-            "missed; when it shrinks fast, alerts say so before.",
-            over_time(f"job:imip_availability_budget:ratio30d{{{OF_JOB}}}", "{{job}}"),
-            steps=BUDGET,
-        ),
-        big_number(
-            "In time, 30 days",
-            "percentunit",
-            "Share of analyses answered within 0.25 s (/predict) or 1 s (/heatmap) in the last 30 days. The objective "
-            "is 99%. Below it, the page Serving tells which stage or queue is slow.",
-            over_time(f"1 - (1 - job:imip_latency_budget:ratio30d{{{OF_JOB}}}) * {1 - LATENCY:.3g}", "{{job}}"),
-            steps=at_least(LATENCY),
-            decimals=2,
-        ),
-        big_number(
-            "Latency budget left",
-            "percentunit",
-            "Share of the slow answers that 30 days may hold which has not happened yet. Below zero the objective is "
-            "missed.",
-            over_time(f"job:imip_latency_budget:ratio30d{{{OF_JOB}}}", "{{job}}"),
-            steps=BUDGET,
-        ),
-        big_number(
-            "Alerts firing",
-            "short",
-            "Alerts of IMIP that fire now. The table below names them; each has a page in docs/runbooks.",
-            now('count(ALERTS{alertname=~"Imip.+", alertstate="firing"}) or vector(0)', "firing"),
-            steps=below(1),
-        ),
-        big_number(
-            "Servers up",
-            "percentunit",
-            "Share of the servers known to Prometheus that answer it. Below 100% some are down or unreachable; without "
-            "a value Prometheus knows none at all.",
-            now('avg by (job) (up{job=~"imip.*", job=~"$job", instance=~"$instance"})', "{{job}}"),
-            steps=low_is_bad(red=0.5, orange=1),
-        ),
-    ]
 
 
 def _alerts() -> Row:
@@ -185,7 +121,7 @@ def _quantiles(route: str, objective: float) -> Panel:
 def _saturation() -> Row:
     held = f"sum(imip_requests_in_flight{{{ANALYSES}}})"
     processor = f"rate(imip_process_cpu_seconds_total{{{SERVER}}}[$__rate_interval])"
-    shed = f'rate(imip_rejections_total{{{SERVER}, reason="overloaded"}}[$__rate_interval])'
+    shed = f"rate(imip_shed_requests_total{{{ANALYSES}}}[$__rate_interval])"
     return "Saturation", [
         curves(
             "Places taken",
@@ -197,9 +133,9 @@ def _saturation() -> Row:
             width=8,
         ),
         curves(
-            "Requests shed",
+            "Analyses shed",
             "reqps",
-            "Requests refused each second because every place was taken. More than now and then means too few workers.",
+            "Analyses refused each second because every place was taken. More than now and then means too few workers.",
             over_time(f"sum({shed})", "shed"),
             colours={"shed": ORANGE},
             width=8,

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.colours import GREEN, ORANGE, YELLOW, below, low_is_bad
 from dashboards.frame import Row, page
-from dashboards.matchers import ANALYSES, SERVED, SERVER
+from dashboards.matchers import ANALYSES, NO_ANALYSES, SERVED, SERVER
 from dashboards.panels import Panel, bars, big_number, curves, density
 from dashboards.questions import buckets, now, over_time
 
@@ -103,8 +103,9 @@ def _workers() -> Row:
 
 def _queue() -> Row:
     waited = f"sum by (le) (rate(imip_queue_duration_seconds_bucket{{{SERVER}}}[$__rate_interval]))"
-    requests = f"rate(imip_request_duration_seconds_count{{{ANALYSES}}}[$__rate_interval])"
-    shed = f'rate(imip_rejections_total{{{SERVER}, reason="overloaded"}}[$__rate_interval])'
+    asked = f"rate(imip_request_duration_seconds_count{{{ANALYSES}}}[$__rate_interval])"
+    read = f"rate(imip_request_duration_seconds_count{{{NO_ANALYSES}}}[$__rate_interval])"
+    limited = f"imip_shed_requests_total{{{NO_ANALYSES}}}"  # of every other route that has places
     return "Queue and shedding", [
         curves(
             "Wait for the worker's thread",
@@ -130,16 +131,25 @@ def _queue() -> Row:
             width=8,
         ),
         curves(
-            "Analyses shed",
+            "Requests shed",
             "percentunit",
-            "Share of analyses refused with 503 because every place was taken. Clients may try again after a second; "
-            "if it lasts, add workers or servers.",
-            over_time(f"sum({shed}) / (sum({requests}) > 0) or 0 * sum({shed})", "shed"),
-            colours={"shed": ORANGE},
+            "Share of analyses, and of reads of the log, refused with 503 because every place was taken; each have "
+            "their own. Clients may try again after a second. If analyses are shed for long, add workers or servers.",
+            [
+                over_time(_shed(ANALYSES, asked), "analyses"),
+                over_time(_shed(NO_ANALYSES, f"{read} and on (job, instance, route) {limited}"), "reads of the log"),
+            ],
+            colours={"analyses": ORANGE, "reads of the log": YELLOW},
             steps=below(0.01),
             width=8,
         ),
     ]
+
+
+def _shed(routes: str, requests: str) -> str:
+    """Of these requests, the share that was shed; 0 while there are none."""
+    shed = f"sum(rate(imip_shed_requests_total{{{routes}}}[$__rate_interval]))"
+    return f"{shed} / (sum({requests}) > 0) or 0 * {shed}"
 
 
 def _uploads() -> Row:

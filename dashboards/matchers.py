@@ -8,4 +8,5 @@ SERVER = 'job=~"$job", instance=~"$instance"'
 OF_MODULE = 'module=~"$module"'
 SERVED = f"{SERVER}, {OF_MODULE}"
 ANALYSES = f'{SERVER}, route=~"/predict|/heatmap"'
+NO_ANALYSES = f'{SERVER}, route!~"/predict|/heatmap"'
 OF_JOB = 'job=~"$job"'

@@ -1,8 +1,6 @@
 """The rules are sound, each alert fires when it should and not otherwise, and leads to a page that says what to do."""
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +11,7 @@ import pytest
 import yaml
 
 from imip.errors import ScanError
+from programs import program
 from server import REPOSITORY
 from serving.problems import slug
 
@@ -34,12 +33,8 @@ def alerts() -> list[Rule]:
 
 
 def promtool(*arguments: str | Path) -> str:
-    program = shutil.which("promtool")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("Prometheus is not installed")
-        pytest.skip("Prometheus is not installed")
-    ran = subprocess.run([program, *arguments], capture_output=True, text=True, cwd=REPOSITORY / "prometheus" / "tests")
+    command = [program("promtool"), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY / "prometheus" / "tests")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

@@ -2,9 +2,7 @@
 
 import itertools
 import json
-import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +22,7 @@ from dashboards import render
 from dashboards.query import fill
 from dashboards.units import written
 from imip.cli import app
+from programs import program
 from server import REPOSITORY, free_port, wait_for
 
 BOARDS = dashboards.boards()
@@ -295,15 +294,6 @@ def answers(url: str) -> bool:
         return httpx.get(url, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Prometheus is not installed")
-        pytest.skip("Prometheus is not installed")
-    return found
 
 
 def colours_of(picture: Path, name: str, title: str) -> set[tuple[int, ...]]:

@@ -20,7 +20,7 @@ from benchmarks.observer import Observer, QueryError, Series
 from dashboards import boards, expressions
 from dashboards.query import fill
 from imip.cli import app
-from observed import BAD_FILES, Observed, observed
+from observed import BAD_FILES, MODULE, Observed, observed
 from server import REPOSITORY
 
 RULES = [
@@ -30,9 +30,10 @@ RULES = [
     for rule in group["rules"]
 ]
 STEP = 1.0  # seconds, between scrapes and between points of a graph
-VARIABLES = {
-    "everything": {},
-    "one module": {"module": "brain-tumor"},
+CHOSEN: dict[str, Callable[[Observed], dict[str, str]]] = {
+    "everything": lambda seen: {},
+    "one module": lambda seen: {"module": MODULE},
+    "one server": lambda seen: {"job": "imip", "instance": f"127.0.0.1:{seen.api.port}"},
 }
 
 
@@ -42,14 +43,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
         yield service
 
 
-@pytest.mark.parametrize("chosen", VARIABLES.values(), ids=VARIABLES)
+@pytest.mark.parametrize("chosen", CHOSEN.values(), ids=CHOSEN)
 @pytest.mark.parametrize("name", boards())
-def test_every_question_of_a_dashboard_is_answered(seen: Observed, name: str, chosen: dict[str, str]) -> None:
+def test_every_question_of_a_dashboard_is_answered(
+    seen: Observed, name: str, chosen: Callable[[Observed], dict[str, str]]
+) -> None:
     end = time.time()
+    variables = chosen(seen)
     shown = {"rate_interval": "15s", "interval": "1s", "range": f"{math.ceil(end - seen.began)}s"}
     faults = []
     for title, ref, expr, instant in expressions(boards()[name]):
-        asked = fill(expr, **shown, **chosen)
+        asked = fill(expr, **shown, **variables)
 
         def answer(asked: str = asked, instant: bool = instant) -> list[Series]:
             if instant:

@@ -1,7 +1,5 @@
 """Prometheus and Alertmanager take their configurations, keep what they should, and send alerts where they belong."""
 
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,20 +12,11 @@ import httpx
 import pytest
 import yaml
 
+from programs import program
 from server import REPOSITORY, free_port, wait_for
 
 PROMETHEUS = REPOSITORY / "prometheus.yml"
 ALERTMANAGER = REPOSITORY / "alertmanager.yml"
-
-
-def program(*names: str) -> str:
-    """Return the first of these programs that is installed; skip the test where none is, or fail it in CI."""
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{names[0]} is not installed")
-        pytest.skip(f"{names[0]} is not installed")
-    return found
 
 
 def ran(*command: str | Path) -> str:
