@@ -55,7 +55,7 @@ def _made(module: str) -> dict[str, object]:
     try:
         page = _page(module)
     except (OSError, subprocess.SubprocessError) as fault:
-        log.error("a report could not be made", extra={"fields": {"module": module, "fault": type(fault).__name__}})
+        log.error("a report could not be made", extra={"fields": {"of": module, "fault": type(fault).__name__}})
         return {}
     return {"made_at": begun, "html": gzip.compress(page, mtime=0)}
 

@@ -92,9 +92,7 @@ class Desk:
         if report is not None and (check is None or check.at <= report[0] or _is_young(report[0])):
             return report[1]
         if report is None and not is_held(self._engine, REPORTS):
-            raise ReportUnavailable(
-                "No drift monitor runs that could make the report; it takes the extra `report`."
-            )
+            raise ReportUnavailable("No drift monitor runs that could make the report; it takes the extra `report`.")
         if report is None and check is None:
             raise ReportUnavailable("No drift check has been made yet; there is nothing to report on.")
         reports.wish(self._engine, name)

@@ -74,7 +74,10 @@ def add(artifact: Path) -> str:
 
 
 def folder(name: str) -> Path:
-    """Return where the store keeps a version. Raises ArtifactError if it does not."""
+    """Return where a version stands: in the Bento around this or in the store. Raises ArtifactError if in neither."""
+    packed = BENTO.parent / "models" / name.replace(":", "/")
+    if IN_BENTO and packed.exists():  # by itself BentoML looks there only in the processes that it serves with
+        return packed
     try:
         return Path(bentoml.models.get(name).path)
     except NotFound:

@@ -197,3 +197,12 @@ def test_the_monitors_bento_can_be_both_in_one(monitor: Packed, tmp_path: Path, 
     with served(monitor, tmp_path, IMIP_DRIFT_MONITOR="beside") as both:
         assert httpx.post(f"{both}/predict", files={"file": ("scan", png)}, timeout=30).status_code == 200
         wait_for(lambda: httpx.get(f"{both}/drift").json()["monitor"] == "running", START_SECONDS)
+
+
+def test_its_commands_find_the_model_that_it_brings(monitor: Packed, tmp_path: Path) -> None:
+    """The monitor makes its reports with one."""
+    command = [sys.executable, "-m", "imip", "drift", "check"]
+    environment = monitor.environment | {"BENTOML_HOME": str(tmp_path), "IMIP_DATA_FOLDER": str(tmp_path / "data")}
+    done = subprocess.run(command, cwd=monitor.bento / "src", env=environment, capture_output=True, text=True)
+    said = (done.stdout + done.stderr).splitlines()
+    assert "Too few independent findings to say anything." in said, done.stderr
