@@ -102,7 +102,6 @@ class Rehearsal:
     def __init__(self, traffic: Traffic, observer: Observer | None, options: argparse.Namespace) -> None:
         """Without an observer there are no alerts, and phases end by the clock and the drift monitor's verdict."""
         self._traffic, self._options, self._observer = traffic, options, observer
-        self._watched = observer is not None
         self._phases: list[Phase] = []
         self._timeline = Timeline(partial(states, observer) if observer else dict, self._tell)
         self._lookout = Lookout(traffic.url, MODULE)
@@ -126,11 +125,11 @@ class Rehearsal:
 
     def outcomes(self) -> list[Outcome]:
         """Return what became of each alert; nothing where nobody watched."""
-        return outcomes(self._timeline.events, self._phases) if self._watched else []
+        return outcomes(self._timeline.events, self._phases) if self._observer else []
 
     def table(self) -> str:
         """Compare what the alerts did with what they had to do, in Markdown."""
-        if not self._watched:
+        if not self._observer:
             return "Prometheus is not installed: **alerts were not rehearsed**."
         rows = [
             f"| phase | alert | severity | fires after, at speed {self._options.speed:g} | at speed 1 | verdict |",
@@ -146,8 +145,8 @@ class Rehearsal:
     def _hold(self, phase: Phase, act: Act, longest: float, ended: Done | None = None) -> None:
         """Go through one phase until its alerts fire and it has `ended`, for so many seconds at speed 1 at most."""
         if ended is None:  # its alerts alone end it
-            longest, ended = (longest if self._watched else UNWATCHED), lambda: self._watched
-        causes = phase.causes if self._watched else ()
+            longest, ended = (longest if self._observer else UNWATCHED), lambda: self._observer is not None
+        causes = phase.causes if self._observer else ()
         phase.begin = self._timeline.elapsed
         self._phases.append(phase)
         print(f"{phase.begin:7.1f} s  {phase.name.upper()}", flush=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
 
 from benchmarks.incidents import MODULE, Traffic
 from benchmarks.observer import Observer, is_installed, observing
@@ -20,7 +21,7 @@ from imip.model import read_card
 from imip.settings import DriftSettings
 from monitoring.database import connect
 from monitoring.history import Filter
-from monitoring.reference import artifact_reference, store
+from monitoring.reference import Reference, artifact_reference, store
 from monitoring.rehearsal import SourceScan
 from monitoring.watch import Watch
 
@@ -69,14 +70,20 @@ def warm_up(traffic: Traffic) -> None:
 def take_reference(traffic: Traffic, home: Path) -> None:
     """Measure drift from what was sent so far, as `imip drift reference` would."""
     engine = connect(f"sqlite:///{home / 'predictions.sqlite3'}")
+    made = use_log_as_reference(engine)
+    engine.dispose()
+    traffic.at_once(SETTLING)
+    wait_for(lambda: reference_of_last_check(traffic.url) == made.version, UNCHECKED)
+
+
+def use_log_as_reference(engine: Engine) -> Reference:
+    """Measure drift from all that is logged."""
     card = read_card(ARTIFACT)
     made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
     if made is None:
         raise SystemExit("Too few of the scans are independent for a reference.")
     store(engine, card, made)
-    engine.dispose()
-    traffic.at_once(SETTLING)
-    wait_for(lambda: reference_of_last_check(traffic.url) == made.version, UNCHECKED)
+    return made
 
 
 def reference_of_last_check(url: str) -> str | None:

@@ -20,20 +20,15 @@ from numpy.typing import NDArray
 
 from benchmarks.observer import Observer, observing
 from benchmarks.phantoms import phantom
+from benchmarks.stage import use_log_as_reference
 from imip.heatmap import encode_png
-from imip.model import read_card
-from imip.settings import DriftSettings
 from monitoring.database import connect
-from monitoring.history import Filter
-from monitoring.reference import artifact_reference, store
 from monitoring.simulate import distort
-from monitoring.watch import Watch
 from programs import program
 from scan_files import data_set, dicom_bytes, mr_bytes, png_bytes
 from server import REPOSITORY, Server, free_port, half_sent, problem, running, wait_for
 
 MODULE = "brain-tumor"
-ARTIFACT = REPOSITORY / "models" / MODULE
 WINDOW = 60
 RULE = f'{{"{MODULE}": {{"window": {WINDOW}, "every": 20, "seconds": 2, "p_value": 0.003, "permutations": 1999}}}}'
 HELD = 2  # requests that the API's one worker holds at once
@@ -202,10 +197,7 @@ def fill_the_server(seen: Observed) -> None:
 def drift(seen: Observed, database: str) -> None:
     """Take what was sent as the reference, see it undrifted, then blur."""
     engine = connect(database)
-    card = read_card(ARTIFACT)
-    made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
-    assert made is not None
-    store(engine, card, made)
+    made = use_log_as_reference(engine)
     engine.dispose()
     seen.predict_all([phantom(seed) for seed in range(1000, 1080)])
     in_use = f'imip_drift_reference_info{{version="{made.version}"}} == 1'

@@ -9,19 +9,15 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 
 from benchmarks.phantoms import phantom
+from benchmarks.stage import use_log_as_reference
 from imip.heatmap import encode_png
-from imip.model import read_card
-from imip.settings import DriftSettings
 from monitoring.database import connect
-from monitoring.history import Filter
-from monitoring.reference import Reference, artifact_reference, store
+from monitoring.reference import Reference
 from monitoring.simulate import distort
 from monitoring.tables import drift_checks
-from monitoring.watch import Watch
 from postgres import Postgres
-from server import REPOSITORY, Server, running, wait_for
+from server import Server, running, wait_for
 
-ARTIFACT = REPOSITORY / "models" / "brain-tumor"
 # Strict enough that chance alone does not raise the undrifted verdict in a test.
 RULE = '{"brain-tumor": {"window": 60, "every": 20, "seconds": 5, "p_value": 0.003, "permutations": 1999}}'
 CHECK_SECONDS = 120.0  # for a check that comes after TensorFlow was loaded in the least favoured process
@@ -50,10 +46,7 @@ def replicas(
     with running(folders[0], **settings) as one, running(folders[1], **settings) as other:
         send(one, [phantom(seed) for seed in range(200)])
         engine = connect(url)
-        card = read_card(ARTIFACT)
-        made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
-        assert made is not None
-        store(engine, card, made)
+        made = use_log_as_reference(engine)
         yield one, other, engine, made
         engine.dispose()
 
