@@ -19,8 +19,8 @@ from imip.analysis import Analysis, analyse, explain, overlay_png
 from imip.errors import UnknownModule
 from imip.finding import Finding
 from imip.heatmap import SliceHeatmap, encode_png
-from imip.model import load
-from imip.modules import MODULES, AnalysisModule
+from imip.module import AnalysisModule
+from imip.modules import load
 from imip.settings import Settings
 from serving import accept, logs, pages, process, store
 from serving.upload import scan_upload
@@ -91,7 +91,7 @@ class Imip:
         process.forget_the_dead()
         self._answers, self._telemetry = answers, telemetry
         self._thread = ThreadPoolExecutor(1, "analysis")  # a model runs on one thread at a time
-        self._modules = {name: MODULES[name](load(store.folder(tag))) for name, tag in tags.items()}
+        self._modules = {name: load(store.folder(tag)) for name, tag in tags.items()}
         self._warm_up()
         self._logbook = logbook.Logbook(settings)
         telemetry.announce(self._modules, settings)

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from benchmarks.drift_page import Rate, Response, alarm_table, draw_alarms, draw_power, power_table, time_line, write
 from benchmarks.drift_scans import Rows, Scans, append, joined, look_at, read, thinned
-from imip.model import load as load_model
-from imip.modules import MODULES, AnalysisModule
+from imip.module import AnalysisModule
+from imip.modules import load as load_module
 from imip.settings import DriftSettings
 from monitoring.checks import Detector
 from monitoring.composition import KINDS, MIXES, NONE, alter, choose
@@ -41,7 +41,7 @@ Verdict = dict[str, bool]  # by detector, and of any
 def main() -> None:
     """Measure, print the tables, and write them if asked to."""
     options = arguments()
-    module = MODULES[MODULE](load_model(REPOSITORY / "models" / MODULE))
+    module = load_module(REPOSITORY / "models" / MODULE)
     validation, test = read(options.data, module)
     alarms = false_alarms(joined(validation, test), module, options.windows)
     alarms["The reference shipped, windows of the test part"] = shipped(validation, test, options.windows)

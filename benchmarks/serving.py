@@ -64,12 +64,11 @@ def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
     """Return what a worker does for each route, to be called in this process: one thread, as there."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is loaded, hence the imports here
     from imip.analysis import analyse, explain, overlay_png
-    from imip.model import load
-    from imip.modules import MODULES
+    from imip.modules import load
     from serving.process import harden
 
     harden()
-    module = MODULES[MODULE](load(REPOSITORY / "models" / MODULE))
+    module = load(REPOSITORY / "models" / MODULE)
 
     def heatmap() -> bytes:
         analysis = analyse(scan, module)

@@ -17,7 +17,7 @@ from benchmarks.incidents import MODULE, Traffic
 from benchmarks.observer import Observer, is_installed, observing
 from benchmarks.server import REPOSITORY, Server, serving
 from benchmarks.timeline import states
-from imip.model import read_card
+from imip.artifact import read_card
 from imip.settings import DriftSettings
 from monitoring.database import connect
 from monitoring.history import Filter

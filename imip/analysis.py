@@ -1,4 +1,4 @@
-"""The path of one scan: bytes, slice, framed input, graph, judgement, features, heatmap; each stage timed."""
+"""The path of one scan: bytes, slice, features, framed input, output, judgement, heatmap; each stage timed."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from typing import Literal
 from imip.features import evidence_features, image_features
 from imip.framing import Framed
 from imip.heatmap import SliceHeatmap, encode_png, lay_over_slice
-from imip.judgement import Judgement
+from imip.judgement import OUT_OF_DISTRIBUTION, Judgement
 from imip.limits import DEFAULT_LIMITS, Limits
-from imip.model import Output
-from imip.modules import AnalysisModule
+from imip.module import AnalysisModule
+from imip.output import Output
 from imip.overlay import draw_overlay
 from imip.scan import Scan, read_scan
 
@@ -29,7 +29,7 @@ class Stopwatch:
     def stage(self, name: Stage) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,9 @@ class Analysis:
     framed: Framed
     output: Output
     judgement: Judgement
+    warnings: tuple[str, ...]  # the scan's, then the module's
     features: Mapping[str, float]  # imip.features.FEATURES
     watch: Stopwatch = field(repr=False)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self.scan.warnings + self.judgement.warnings
 
 
 def analyse(
@@ -60,15 +57,17 @@ def analyse(
     watch = Stopwatch()
     with watch.stage("decode"):
         scan = read_scan(data, frame=frame, limits=limits, burned_in=burned_in)
-    with watch.stage("preprocess"):
-        framed = module.prepare(scan.pixels)
-    with watch.stage("infer"):
-        output = module.model.run(framed.input)
-        judgement = module.judge(output)
     with watch.stage("measure"):
-        evidence = evidence_features(output.heatmaps[:, :, judgement.heatmap], judgement.confidence)
-        features = image_features(scan) | evidence
-    return Analysis(scan, framed, output, judgement, features, watch)
+        features = image_features(scan)
+    with watch.stage("preprocess"):
+        framed = module.prepare(scan, features)
+    with watch.stage("infer"):
+        output = module.run(framed)
+        judgement = module.judge(output)
+        warnings = scan.warnings + ((OUT_OF_DISTRIBUTION,) if module.is_foreign(output) else ())
+    with watch.stage("measure"):
+        features |= evidence_features(output.heatmaps[:, :, judgement.heatmap], judgement.confidence)
+    return Analysis(scan, framed, output, judgement, warnings, features, watch)
 
 
 def explain(analysis: Analysis) -> SliceHeatmap:

@@ -4,10 +4,12 @@ The sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from imip.errors import ArtifactError
 
 
 class _Part(BaseModel):
@@ -15,27 +17,31 @@ class _Part(BaseModel):
 
 
 class InputSpec(_Part):
-    """What the graph takes: one grayscale slice cut to the head, (side, side), 0..255."""
+    """What the model takes: one grayscale picture as its module cuts it, (side, side), 0..255."""
 
     side: int = Field(gt=0)
-    modality: str
+    modalities: tuple[str, ...] = Field(min_length=1, description="DICOM Modality codes, the usual one first")
 
 
 class Decision(_Part):
-    """How a probability becomes a label, and when the label is called uncertain. All on calibrated probability."""
+    """How probabilities become a label, and when it is called uncertain. All on calibrated probability."""
 
-    threshold: float = Field(gt=0, lt=1)
-    uncertain_from: float = Field(ge=0, le=1)
-    uncertain_to: float = Field(ge=0, le=1)
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]]
     rule: str
+
+    def at(self, name: str) -> float:
+        """Return a threshold. Raises ArtifactError if the card does not have it."""
+        try:
+            return self.thresholds[name]
+        except KeyError:
+            raise ArtifactError(f"card.yaml has no threshold '{name}'") from None
 
 
 class Calibration(_Part):
-    """Platt scaling of the logit, already inside the graph: sigmoid(slope * logit + intercept)."""
+    """How scores were made probabilities; already inside the engine."""
 
     method: str
-    slope: float
-    intercept: float
+    parameters: dict[str, float]
 
 
 class OutOfDistribution(_Part):
@@ -52,11 +58,14 @@ class Card(_Part):
     module: str
     version: str
     title: str
+    question: str
     labels: tuple[str, ...]
+    abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
     input: InputSpec
     decision: Decision
     calibration: Calibration
     out_of_distribution: OutOfDistribution
+    engine: str = Field(description="name of the file that computes")
     files: dict[str, str] = Field(description="SHA-256 of each file of the artifact but this one")
     licence: str
     details: str
@@ -64,14 +73,20 @@ class Card(_Part):
     non_recommended_use: str
     factors: str
     data: str
+    headline: str = Field(description="the figure of the test part that sums the model up")
     metrics: dict[str, Any] = Field(description="Measured figures with 95% intervals; {} before evaluation")
     ethics: str
     caveats: str
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Every label that a finding can have."""
+        return self.labels if self.abstention is None else (*self.labels, self.abstention)
+
     def interval(self, figure: str) -> tuple[float, float] | None:
-        """Return the 95% interval of a figure on the clean test part; None if that was not measured."""
-        measured = self.metrics.get("test", {}).get("metrics", {}).get(figure)
-        return None if measured is None else (measured["low"], measured["high"])
+        """Return the 95% interval of a figure on the clean test part; None if that is not known."""
+        measured = self.metrics.get("test", {}).get("metrics", {}).get(figure, {"low": None})
+        return None if measured["low"] is None else (measured["low"], measured["high"])
 
     @classmethod
     def read(cls, path: Path) -> "Card":

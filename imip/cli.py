@@ -1,23 +1,17 @@
 """The command line, `imip`. Heavy libraries are imported by the command that needs them."""
 
-from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imip.commands import dashboards, drift, log, settings
+from imip.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from keras import Sequential
-
     from training.dataset import Sample
+    from training.recipe import Recipe
     from training.split import Dataset
-
-ROOT = Path(__file__).parent.parent
-WEIGHTS = ROOT / "training" / "weights" / "brain-tumor.npz"
-ARTIFACT = ROOT / "models" / "brain-tumor"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="IMIP's workshop. For research and teaching only.")
 app.add_typer(log.log, name="log")
@@ -28,15 +22,19 @@ app.command()(log.performance)
 app.command()(settings.settings)
 
 
-class Trainable(StrEnum):
-    """Modules that can be trained."""
+def _known(name: str) -> str:
+    from imip.modules import MODULES
 
-    BRAIN_TUMOR = "brain-tumor"
+    if name not in MODULES:
+        raise typer.BadParameter(f"no such module; there are: {', '.join(MODULES)}")
+    return name
 
 
-Data = Annotated[Path, typer.Option(exists=True, file_okay=False, help="folder with one folder of scans a class")]
-Module = Annotated[Trainable, typer.Argument(help="analysis module")]
-Run = Annotated[Path, typer.Option(help="folder of the training run; a run in it is resumed")]
+Module = Annotated[str, typer.Argument(callback=_known, help="analysis module, such as brain-tumor")]
+Data = Annotated[Path, typer.Option(exists=True, help="folder with one folder of scans a class, or archive of scans")]
+Run = Annotated[
+    Path | None, typer.Option(help="folder of the training run, by default runs/MODULE; a run in it is resumed")
+]
 Original = Annotated[bool, typer.Option("--original-split", help="use the data set's own, leaky folders")]
 
 
@@ -45,86 +43,88 @@ def split(
     module: Module, data: Data, check: Annotated[bool, typer.Option(help="compare, write nothing")] = False
 ) -> None:
     """Group near-duplicates and write the manifest of the 70/15/15 split."""
-    from training.split import MANIFEST, make_manifest, read_manifest, write_manifest
+    from training.split import make_manifest, read_manifest, write_manifest
 
-    entries = make_manifest(_samples(data))
+    recipe = _recipe(module)
+    entries = make_manifest(_samples(recipe, data))
     if not check:
-        write_manifest(entries, MANIFEST)
-    elif {entry.sha256: entry for entry in entries} != read_manifest(MANIFEST):
+        write_manifest(entries, recipe.manifest)
+    elif {entry.sha256: entry for entry in entries} != read_manifest(recipe.manifest):
         raise typer.Exit(_say("The committed manifest differs from what these files give."))
     groups = len({entry.group for entry in entries})
-    typer.echo(f"{len(entries)} files in {groups} groups: {MANIFEST.name}")
+    typer.echo(f"{len(entries)} files in {groups} groups: {recipe.manifest.name}")
 
 
 @app.command()
 def train(
     module: Module,
     data: Data,
-    run: Run = Path("runs/brain-tumor"),
+    run: Run = None,
     original: Original = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="at most, in each stage")] = None,
 ) -> None:
     """Train, export, prove parity and add the version to the model store."""
     from serving import store
-    from training import stages
-    from training.export import write_weights
 
-    dataset = _dataset(data, original)
-    shortened = [replace(stage, epochs=min(stage.epochs, epochs or stage.epochs)) for stage in stages.STAGES]
-    network = stages.train(dataset, run, shortened)
-    write_weights(network, run / "weights.npz")
-    _export(network, dataset, run / "artifact")
-    typer.echo(f"Added to the model store: {store.add(run / 'artifact')}")
+    recipe, folder = _recipe(module), run or Path("runs") / module
+    dataset = _dataset(recipe, data, original)
+    _export(recipe, recipe.train(dataset, folder, epochs), dataset, folder / "artifact")
+    typer.echo(f"Added to the model store: {store.add(folder / 'artifact')}")
 
 
 @app.command()
 def export(
     module: Module,
     data: Data,
-    weights: Annotated[Path, typer.Option(help="trained weights, by default the shipped ones")] = WEIGHTS,
-    out: Annotated[Path, typer.Option(help="artifact folder to write")] = ARTIFACT,
+    weights: Annotated[Path | None, typer.Option(help="trained weights, by default the shipped ones")] = None,
+    out: Annotated[Path | None, typer.Option(help="artifact folder to write, by default models/MODULE")] = None,
     original: Original = False,
 ) -> None:
-    """Calibrate on the validation part, write the one-pass graph and prove it against Keras."""
-    from training import brain_tumor
-    from training.export import read_weights
-
-    network = brain_tumor.build()
-    read_weights(network, weights)
-    _export(network, _dataset(data, original), out)
+    """Calibrate on the validation part, write the artifact and prove it against what was trained."""
+    recipe = _recipe(module)
+    _export(recipe, weights or recipe.weights, _dataset(recipe, data, original), out or recipe.artifact)
 
 
 @app.command()
 def evaluate(
     module: Module,
     data: Data,
-    artifact: Annotated[Path, typer.Option(help="artifact to judge")] = ARTIFACT,
+    artifact: Annotated[Path | None, typer.Option(help="artifact to judge, by default models/MODULE")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for plots")] = None,
     leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to report beside")] = None,
     films: Annotated[Path | None, typer.Option(help="PneumoniaMNIST's archive, as foreign input")] = None,
     write_card: Annotated[bool, typer.Option("--write-card", help="write the figures into the card")] = False,
 ) -> None:
     """Judge an artifact: on the manifest's test part, or on all scans of a folder of your own."""
-    from training import measuring
+    from training.measuring import write_figures
+    from training.split import all_for_test
 
-    samples = _samples(data)
-    if write_card and not measuring.are_in_manifest(samples):
-        raise typer.Exit(_say("A card's figures are those of the manifest's test part; these scans are not of it."))
-    measured = measuring.measure(artifact, samples)
+    recipe = _recipe(module)
+    judged, samples = artifact or recipe.artifact, _samples(recipe, data)
+    try:
+        dataset = recipe.divide(samples)
+    except KeyError as fault:
+        if write_card:
+            message = "A card's figures are those of the manifest's test part; these scans are not of it."
+            raise typer.Exit(_say(message)) from fault
+        dataset = all_for_test(samples)
+    measured = recipe.measure(judged, dataset)
     typer.echo(measured.text)
     if out is not None:
-        measured.draw(out)
+        recipe.draw(measured, out)
     if write_card:
-        measuring.write_figures(measured, samples, leaky=leaky, films=films)
+        write_figures(recipe, measured, dataset, judged, films=films, leaky=leaky)
 
 
-def _samples(data: Path) -> "list[Sample]":
-    from tqdm import tqdm
+def _recipe(module: str) -> "Recipe":
+    from training import recipe
 
-    from training.dataset import load
+    return recipe.find(module)
 
+
+def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
     try:
-        samples, unreadable = load(data, lambda files: tqdm(list(files), desc="reading scans", unit="scan"))
+        samples, unreadable = recipe.samples(data)
     except FileNotFoundError as fault:
         raise typer.Exit(_say(str(fault))) from fault
     if unreadable:
@@ -134,26 +134,20 @@ def _samples(data: Path) -> "list[Sample]":
     return samples
 
 
-def _dataset(data: Path, original: bool) -> "Dataset":
-    from training.split import divide
-
+def _dataset(recipe: "Recipe", data: Path, original: bool) -> "Dataset":
     try:
-        dataset = divide(_samples(data))
+        dataset = recipe.divide(_samples(recipe, data))
     except KeyError as fault:
         raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
     return dataset.as_published() if original else dataset
 
 
-def _export(network: "Sequential", dataset: "Dataset", out: Path) -> None:
-    from training.artifact import export
-
-    parity = export(network, dataset, out)
-    typer.echo(
-        f"{out}: probabilities within {parity.probability_difference:.1e} of Keras, "
-        f"heatmaps correlate at {parity.heatmap_correlation:.6f}"
-    )
-    if not parity.holds:
-        raise typer.Exit(_say("The served graph does not agree with Keras; do not ship it."))
+def _export(recipe: "Recipe", weights: Path, dataset: "Dataset", out: Path) -> None:
+    try:
+        agreement = recipe.export(weights, dataset, out)
+    except ArtifactError as fault:
+        raise typer.Exit(_say(str(fault))) from fault
+    typer.echo(f"{out}: {agreement}")
 
 
 def _say(message: str) -> int:

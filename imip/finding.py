@@ -42,15 +42,30 @@ class ScanFacts(Answer):
     attributes: dict[str, str]
 
 
+class Reason(Answer):
+    """One step of why, in words and values."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    text: str
+    measure: str = Field(description="what was measured")
+    value: float
+    threshold: float = Field(description="what the value was compared with")
+
+
 class Finding(Answer):
     """What a module says of one scan."""
 
     request_id: str
     module: str
     label: str
-    confidence: float = Field(ge=0, le=1, description="calibrated probability of the label")
+    confidence: float = Field(
+        ge=0, le=1, description="calibrated probability of the label; the highest one where the label is an abstention"
+    )
     probabilities: dict[str, float]
     decision: Decided
+    reasons: tuple[Reason, ...] = Field(description="why, step by step, of a module that can say it; else empty")
+    advice: str | None = Field(description="what to do with an answer that settles nothing")
     warnings: tuple[str, ...]
     scan: ScanFacts
     model: ModelVersion
@@ -96,8 +111,10 @@ class ModuleMeta(Answer):
 
     name: str
     title: str
-    modality: str
+    question: str
+    modalities: tuple[str, ...] = Field(description="DICOM Modality codes of the scans it is for, the usual one first")
     labels: tuple[str, ...]
+    abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
     version: str
     card: Card
 

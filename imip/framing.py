@@ -1,4 +1,4 @@
-"""From a slice of any size to a module's square input: find the head, cut to it, pad to a square, resize.
+"""From a picture of any size to a module's square input: cut to a region, by default the head, pad to a square, resize.
 
 Training and serving import this one function, so they cannot drift apart. Cutting to the head makes a module
 blind to how much air a source leaves around it, which differs by class in merged public data sets. Intensities
@@ -40,39 +40,44 @@ class Framed:
     """A module's input and where in the slice it was taken from."""
 
     input: NDArray[np.uint8]  # (side, side)
-    head: Box
+    region: Box
     slice_shape: tuple[int, int]
 
     def to_slice(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Lay a map over the input, (h, w) of any size, back onto the slice, (H, W); 0 outside the head."""
-        longest = max(self.head.height, self.head.width)
+        """Lay a map over the input, (h, w) of any size, back onto the slice, (H, W); 0 outside the region."""
+        longest = max(self.region.height, self.region.width)
         rows, columns = map_.shape
         # Only the short axis was padded: stretched and cut alone, it never costs the whole square of a thin slice.
-        if self.head.height < self.head.width:
-            top = (longest - self.head.height) // 2
-            share = cv2.resize(map_, (columns, longest), interpolation=cv2.INTER_LINEAR)[top : top + self.head.height]
+        if self.region.height < self.region.width:
+            top = (longest - self.region.height) // 2
+            share = cv2.resize(map_, (columns, longest), interpolation=cv2.INTER_LINEAR)[top : top + self.region.height]
         else:
-            left = (longest - self.head.width) // 2
-            share = cv2.resize(map_, (longest, rows), interpolation=cv2.INTER_LINEAR)[:, left : left + self.head.width]
+            left = (longest - self.region.width) // 2
+            wide = cv2.resize(map_, (longest, rows), interpolation=cv2.INTER_LINEAR)
+            share = wide[:, left : left + self.region.width]
         placed = np.zeros(self.slice_shape, np.float32)
-        placed[self.head.top : self.head.bottom, self.head.left : self.head.right] = cv2.resize(
-            share, (self.head.width, self.head.height), interpolation=cv2.INTER_LINEAR
+        placed[self.region.top : self.region.bottom, self.region.left : self.region.right] = cv2.resize(
+            share, (self.region.width, self.region.height), interpolation=cv2.INTER_LINEAR
         )
         return placed
 
 
 def frame(pixels: NDArray[np.uint8], side: int) -> Framed:
     """Cut a slice, (H, W) uint8 with dark air, to the head and fit it into (side, side) uint8, keeping its aspect."""
-    head = find_head(pixels)
-    crop = pixels[head.top : head.bottom, head.left : head.right]
-    scale = side / max(head.height, head.width)
-    height, width = max(1, round(head.height * scale)), max(1, round(head.width * scale))
+    return fit(pixels, find_head(pixels), side)
+
+
+def fit(pixels: NDArray[np.uint8], region: Box, side: int) -> Framed:
+    """Cut a picture, (H, W) uint8, to a region and fit that into (side, side) uint8, keeping its aspect."""
+    crop = pixels[region.top : region.bottom, region.left : region.right]
+    scale = side / max(region.height, region.width)
+    height, width = max(1, round(region.height * scale)), max(1, round(region.width * scale))
     shrinks = scale < 1
     resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     square = np.zeros((side, side), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = resized
-    return Framed(square, head, (pixels.shape[0], pixels.shape[1]))
+    return Framed(square, region, (pixels.shape[0], pixels.shape[1]))
 
 
 def find_head(pixels: NDArray[np.uint8]) -> Box:

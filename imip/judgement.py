@@ -1,4 +1,4 @@
-"""What a module concludes from one pass of its graph."""
+"""What a module concludes from one pass of its model, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,23 @@ OUT_OF_DISTRIBUTION = "out_of_distribution"
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """A label, how sure, and which of the graph's heatmaps explains it."""
+class Reason:
+    """One step of why, in words and values."""
 
-    label: str
-    confidence: float  # calibrated probability of the label
+    text: str
+    measure: str
+    value: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A label, how sure, and which of the output's heatmaps explains it."""
+
+    label: str  # one of the card's answers
+    confidence: float  # calibrated probability of the label; of the most probable one, where none was chosen
     probabilities: Mapping[str, float]
     decision: Decided
-    warnings: tuple[str, ...]
     heatmap: int  # index of the label's heatmap
+    reasons: tuple[Reason, ...] = ()
+    advice: str | None = None

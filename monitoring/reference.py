@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, RowMapping, insert, select
 
+from imip.artifact import read_reference, version
 from imip.card import Card
-from imip.model import VERSION_LENGTH, digest, read_reference
 from monitoring.findings import Findings
 from monitoring.independence import independent_rows
 from monitoring.tables import drift_references
@@ -112,5 +112,5 @@ def _unpacked(
     kinship = dict(zip(arrays["kinship_labels"].tolist(), arrays["kinship_limits"].tolist(), strict=True))
     kept = findings.take(independent_rows(findings, kinship))
     # Of what is kept, so that a reference is the same one once it was stored.
-    version = digest(b"".join(array.tobytes() for array in _arrays(kept, kinship).values()))[:VERSION_LENGTH]
-    return Reference(version, kept, kinship, since, until)
+    content = b"".join(array.tobytes() for array in _arrays(kept, kinship).values())
+    return Reference(version(content), kept, kinship, since, until)

@@ -17,11 +17,12 @@ from imip.finding import (
     ModuleMeta,
     Peak,
     PixelBox,
+    Reason,
     ScanFacts,
     Timings,
 )
 from imip.heatmap import SliceHeatmap, encode_png
-from imip.modules import AnalysisModule
+from imip.module import AnalysisModule
 from imip.scan import Format
 from imip.settings import Settings
 
@@ -37,6 +38,8 @@ def finding(analysis: Analysis, module: AnalysisModule, request_id: str) -> Find
         confidence=judgement.confidence,
         probabilities=dict(judgement.probabilities),
         decision=judgement.decision,
+        reasons=tuple(Reason.model_validate(reason) for reason in judgement.reasons),
+        advice=judgement.advice,
         warnings=analysis.warnings,
         scan=ScanFacts(
             format=scan.format,
@@ -46,7 +49,7 @@ def finding(analysis: Analysis, module: AnalysisModule, request_id: str) -> Find
             frames=scan.frames,
             attributes=dict(scan.attributes),
         ),
-        model=ModelVersion(name=module.name, version=module.model.card.version),
+        model=ModelVersion(name=module.name, version=module.card.version),
         timings_ms=Timings(
             decode=_milliseconds(analysis, "decode"),
             preprocess=_milliseconds(analysis, "preprocess"),
@@ -77,11 +80,13 @@ def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
         modules=tuple(
             ModuleMeta(
                 name=name,
-                title=module.model.card.title,
-                modality=module.model.card.input.modality,
-                labels=module.model.card.labels,
-                version=module.model.card.version,
-                card=module.model.card,
+                title=module.card.title,
+                question=module.card.question,
+                modalities=module.card.input.modalities,
+                labels=module.card.labels,
+                abstention=module.card.abstention,
+                version=module.card.version,
+                card=module.card,
             )
             for name, module in modules.items()
         ),

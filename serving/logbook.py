@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from imip.analysis import Analysis
 from imip.errors import LogUnavailable
-from imip.modules import AnalysisModule
+from imip.module import AnalysisModule
 from imip.settings import Settings
 from monitoring.database import connect
 from monitoring.journal import Journal
@@ -48,7 +48,7 @@ def record(analysis: Analysis, module: AnalysisModule, request_id: str) -> Recor
         request_id=request_id,
         at=datetime.now(UTC),
         module=module.name,
-        version=module.model.card.version,
+        version=module.card.version,
         format=analysis.scan.format,
         label=judgement.label,
         confidence=judgement.confidence,

@@ -7,10 +7,10 @@ import bentoml
 import yaml
 from bentoml.exceptions import NotFound
 
+from imip.artifact import CARD, REFERENCE
 from imip.card import Card
 from imip.errors import ArtifactError, UnknownModule
-from imip.model import CARD, GRAPH, load
-from imip.modules import MODULES
+from imip.modules import MODULES, load
 from imip.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ def ensure(module: str, version: str | None) -> None:
     Raises ArtifactError, listing the versions there are, if it is in neither place.
     """
     wanted, shipped = tag(module, version), SHIPPED / module
-    if (shipped / GRAPH).exists() and wanted == tag(module, None):
+    if (shipped / REFERENCE).exists() and wanted == tag(module, None):
         if not (_holds(wanted) and _same_card(shipped, folder(wanted))):
             add(shipped)
         return
@@ -68,7 +68,7 @@ def add(artifact: Path) -> str:
     name = f"{card.module}:{card.version}"
     if _holds(name):
         bentoml.models.delete(name)
-    with bentoml.models.create(name, module="imip.model", labels={"research-only": "true"}) as stored:
+    with bentoml.models.create(name, module="imip.artifact", labels={"research-only": "true"}) as stored:
         shutil.copytree(artifact, stored.path, dirs_exist_ok=True)
     return name
 

@@ -6,9 +6,10 @@ from importlib.util import find_spec
 
 from sqlalchemy import Engine
 
+from imip.artifact import read_card
 from imip.errors import UnknownModule
-from imip.model import load, read_card
-from imip.modules import MODULES, AnalysisModule
+from imip.module import AnalysisModule
+from imip.modules import load
 from imip.settings import Settings
 from monitoring.database import connect, migrate
 from monitoring.gauges import show_log, show_performance
@@ -59,7 +60,7 @@ def watched(module: str) -> tuple[Engine, Watch]:
 
 def served(module: str) -> AnalysisModule:
     """Return a module as it would be served. Raises UnknownModule if the settings do not enable it."""
-    return MODULES[module](load(store.folder(_tag(Settings(), module))))
+    return load(store.folder(_tag(Settings(), module)))
 
 
 def _tag(settings: Settings, module: str) -> str:

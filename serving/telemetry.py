@@ -17,7 +17,7 @@ from imip.analysis import Analysis, Stage
 from imip.dicom_attributes import WARNINGS
 from imip.dicom_tags import Tag
 from imip.judgement import OUT_OF_DISTRIBUTION, Decided
-from imip.modules import AnalysisModule
+from imip.module import AnalysisModule
 from imip.scan import Format
 from imip.settings import Settings
 from monitoring import metrics
@@ -72,7 +72,7 @@ def count_wait(seconds: float) -> None:
 
 
 def _announce_model(module: AnalysisModule) -> None:
-    card = module.model.card
+    card = module.card
     metrics.model_info.labels(module.name, card.version).set(1)
     if missed := card.interval("false_negative_rate"):
         metrics.false_negative_rate_bound.labels(module.name, card.labels[0]).set(missed[1])
@@ -83,7 +83,7 @@ def _announce_model(module: AnalysisModule) -> None:
 def _start_module(module: AnalysisModule) -> None:
     metrics.confidence.labels(module.name)
     metrics.feedback_given.labels(module.name)
-    for label in module.model.card.labels:
+    for label in module.card.answers:
         metrics.predictions.labels(module.name, label)
     for decision in get_args(Decided):
         metrics.decisions.labels(module.name, decision)

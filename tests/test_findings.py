@@ -5,8 +5,7 @@ import pytest
 
 from imip.analysis import analyse
 from imip.features import FEATURES
-from imip.model import load
-from imip.modules import MODULES
+from imip.modules import load
 from monitoring.findings import Findings, of_analyses
 from server import REPOSITORY
 
@@ -36,7 +35,7 @@ def test_watched_features_stand_in_the_order_asked() -> None:
 
 
 def test_analyses_are_gathered_as_they_were_judged(head: bytes, png: bytes) -> None:
-    module = MODULES["brain-tumor"](load(REPOSITORY / "models" / "brain-tumor"))
+    module = load(REPOSITORY / "models" / "brain-tumor")
     analyses = [analyse(scan, module) for scan in (head, png)]
     gathered = of_analyses(iter(analyses), FEATURES)
     for row, analysis in enumerate(analyses):

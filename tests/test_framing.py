@@ -53,7 +53,7 @@ def test_specks_and_noise_in_the_air_are_no_head() -> None:
 def test_a_blank_slice_of_any_shape_is_framed_whole(shape: tuple[int, int], value: int) -> None:
     framed = frame(np.full(shape, value, np.uint8), SIDE)
     assert framed.input.shape == (SIDE, SIDE) and framed.input.dtype == np.uint8
-    assert framed.head == Box(0, 0, *shape)
+    assert framed.region == Box(0, 0, *shape)
     assert framed.slice_shape == shape
     assert framed.to_slice(np.ones((8, 8), np.float32)).shape == shape
 
@@ -100,7 +100,7 @@ def test_a_spot_in_the_input_is_laid_back_where_it_was_in_the_slice(shape: tuple
 def test_nothing_is_laid_outside_the_head(shape: tuple[int, int], head: Box) -> None:
     framed = frame(slice_with_head(shape, head), SIDE)
     placed = framed.to_slice(np.ones((16, 16), np.float32))
-    inside = placed[framed.head.top : framed.head.bottom, framed.head.left : framed.head.right]
+    inside = placed[framed.region.top : framed.region.bottom, framed.region.left : framed.region.right]
     assert inside == pytest.approx(1)
     assert placed.sum() == pytest.approx(inside.size)
 

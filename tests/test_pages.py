@@ -14,11 +14,11 @@ import httpx
 import pytest
 from sqlalchemy import Engine, insert
 
+from imip.artifact import read_card
 from imip.errors import ReportUnavailable
 from imip.ethics import DISCLAIMER
 from imip.features import FEATURES
 from imip.finding import LimitsMeta, Meta, ModuleMeta
-from imip.model import read_card
 from imip.oversight import Performance
 from logged import log, prediction
 from monitoring import checks

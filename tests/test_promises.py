@@ -304,8 +304,8 @@ def test_usage_is_not_reported_though_nobody_set_a_variable(tmp_path: Path) -> N
 def test_a_worker_runs_its_graph_once_before_it_takes_a_scan(tmp_path: Path) -> None:
     """Nothing of it is counted, so only the graph can tell."""
     code = (
-        "from imip.model import Model; run, runs = Model.run, []\n"
-        "Model.run = lambda self, pixels: runs.append(pixels) or run(self, pixels)\n"
+        "from imip.graph import Graph; run, runs = Graph.run, []\n"
+        "Graph.run = lambda self, pixels: runs.append(pixels) or run(self, pixels)\n"
         "import service; service.Imip(); print(len(runs))"
     )
     assert in_a_process(code, tmp_path) == "1"

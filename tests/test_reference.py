@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, select
 
+from imip.artifact import REFERENCE as FILE
+from imip.artifact import digest
 from imip.card import Card
 from imip.errors import ArtifactError
-from imip.model import REFERENCE as FILE
-from imip.model import digest
 from logged import AT
 from monitoring.findings import Findings
 from monitoring.reference import Reference, artifact_reference, current, logged_reference, store

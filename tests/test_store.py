@@ -115,18 +115,18 @@ def test_a_new_card_reaches_a_store_that_was_filled_earlier(home: Path, tmp_path
         home,
         f"""
 import shutil
-from imip.model import load
+from imip.artifact import read_card
 store.SHIPPED = Path(shutil.copytree(store.SHIPPED, {str(tmp_path / "shipped")!r}))
 store.ensure("brain-tumor", None)
-print(load(store.folder(shipped)).card.decision.threshold)
-card = load(store.SHIPPED / "brain-tumor").card
-decision = card.decision.model_copy(update={{"threshold": 0.123}})
+print(read_card(store.folder(shipped)).decision.at("threshold"))
+card = read_card(store.SHIPPED / "brain-tumor")
+decision = card.decision.model_copy(update={{"thresholds": card.decision.thresholds | {{"threshold": 0.123}}}})
 card.model_copy(update={{"decision": decision}}).write(store.SHIPPED / "brain-tumor" / "card.yaml")
 store.pinned(Settings())
-print(load(store.folder(shipped)).card.decision.threshold)
+print(read_card(store.folder(shipped)).decision.at("threshold"))
 (store.folder(shipped) / "card.yaml").unlink()
 store.ensure("brain-tumor", version)
-print(load(store.folder(shipped)).card.decision.threshold)
+print(read_card(store.folder(shipped)).decision.at("threshold"))
 """,
     )
     assert before != "0.123"

@@ -1,7 +1,6 @@
 """A tiny run from a folder of pictures to an artifact that the server would load, stopped once and resumed."""
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from heads import head
-from imip.cli import WEIGHTS, app
-from imip.model import load
-from training import brain_tumor, measuring, split, stages
+from imip.artifact import read_artifact
+from imip.cli import app
+from training import recipe, split
 from training.batches import Mix
-from training.brain_tumor import build
-from training.dataset import load as load_samples
 from training.export import read_weights
-from training.fit import Recipe
+from training.fit import Stage
+from training.recipes import brain_tumor
+from training.recipes.brain_tumor import BrainTumor, build
 
 EPOCHS = 3
 
@@ -41,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 def experienced() -> keras.Sequential:
     """The shipped network: what a run of seconds makes of a new one is left to chance."""
     network = build()
-    read_weights(network, WEIGHTS)
+    read_weights(network, recipe.find("brain-tumor").weights)
     return network
 
 
@@ -50,15 +49,15 @@ def trained(folder, tmp_path_factory) -> Path:
     """The run folder of a whole run that was interrupted after its first epoch."""
     place = tmp_path_factory.mktemp("run")
     patch = pytest.MonkeyPatch()
-    patch.setattr(split, "MANIFEST", place / "manifest.csv")
-    patch.setattr(measuring, "MANIFEST", place / "manifest.csv")
+    patch.setattr(recipe, "MANIFESTS", place)
     patch.setenv("BENTOML_HOME", str(place / "bentoml"))
-    stage = Recipe(epochs=EPOCHS, peak_rate=1e-6, mix=Mix(painted=0.0), batch=4)
-    patch.setattr(stages, "STAGES", (stage,))
+    stage = Stage(epochs=EPOCHS, peak_rate=1e-6, mix=Mix(painted=0.0), batch=4)
+    patch.setattr(BrainTumor, "stages", (stage,))
     patch.setattr(brain_tumor, "build", experienced)
     arguments = ["brain-tumor", "--data", str(folder)]
     assert CliRunner().invoke(app, ["split", *arguments]).exit_code == 0
-    stages.train(split.divide(load_samples(folder)[0]), place / "run", (replace(stage, epochs=1),))
+    begun = recipe.find("brain-tumor")
+    begun.train(begun.divide(begun.samples(folder)[0]), place / "run", epochs=1)
     result = CliRunner().invoke(app, ["train", *arguments, "--run", str(place / "run")])
     assert result.exit_code == 0, result.output
     yield place / "run"
@@ -71,10 +70,10 @@ def test_a_resumed_run_goes_on_after_the_last_epoch(trained):
 
 
 def test_a_trained_artifact_loads_and_its_reference_is_the_validation_part(trained):
-    model = load(trained / "artifact")
-    parts = [entry.split for entry in split.read_manifest(split.MANIFEST).values()]
-    assert model.card.version in Path(trained / "artifact" / "card.yaml").read_text()
-    assert len(model.reference) == parts.count("validation")
+    artifact = read_artifact(trained / "artifact")
+    parts = [entry.split for entry in split.read_manifest(recipe.find("brain-tumor").manifest).values()]
+    assert artifact.card.version in Path(trained / "artifact" / "card.yaml").read_text()
+    assert len(artifact.reference) == parts.count("validation")
 
 
 def test_a_users_own_folder_can_be_evaluated(trained, folder, tmp_path):

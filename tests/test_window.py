@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from imip.model import read_card
+from imip.artifact import read_card
 from logged import AT, log, prediction
 from monitoring.history import Filter
 from monitoring.record import EMBEDDING

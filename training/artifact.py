@@ -1,101 +1,126 @@
-"""From a trained network to the artifact that is served: calibrated, compiled, with its reference, and proved."""
+"""From a compiled engine and its thresholds to the artifact that is served: with its reference and its card."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from imip.card import Card
+from imip.artifact import CARD, REFERENCE, Artifact, digest, version
+from imip.card import Calibration, Card, Decision, InputSpec, OutOfDistribution
 from imip.features import FEATURES, evidence_features, image_features
-from imip.framing import frame
-from imip.model import CARD, GRAPH, REFERENCE, VERSION_LENGTH, Model, Output, digest
-from imip.outliers import ReferenceDistance
+from imip.judgement import Judgement
+from imip.module import AnalysisModule
+from imip.outliers import SHRINKAGE, ReferenceDistance
+from imip.output import Output
 from imip.scan import read_scan
 from monitoring.independence import kinship_limits
-from training import brain_tumor
-from training.batches import framed
-from training.brain_tumor_card import write_card
-from training.calibration import OperatingPoint, Platt, choose_operating_point, fit_platt
 from training.dataset import Sample
-from training.export import Parity, keras_answer, to_litert
-from training.split import Dataset
 
 FOREIGN_SHARE = 0.01  # of the reference's own scans that may lie beyond the out-of-distribution threshold
-PARITY_SCANS = 200
-UNDECIDED = OperatingPoint(0.5, 0.5, 0.5)
+DISTANCE = (
+    f"Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by {SHRINKAGE:g}"
+)
+FOREIGN_RULE = "99th percentile of the distances of validation scans to a reference without their own groups"
 
 
-def export(network: keras.Sequential, dataset: Dataset, artifact: Path) -> Parity:
-    """Calibrate on the validation scans, compile the graph, write the artifact and prove it against Keras.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training gave: the engine's bytes, how its scores were made probabilities, and what they are held to."""
+
+    engine: bytes
+    calibration: Calibration
+    thresholds: Mapping[str, float]
+
+
+def write_artifact(
+    module: type[AnalysisModule],
+    trained: Trained,
+    validation: Sequence[Sample],
+    groups: NDArray[np.int64],
+    out: Path,
+) -> None:
+    """Write engine, reference and card into `out`. `groups` is (n,), of the validation scans.
 
     The reference is the validation scans as served, so that the test scans share no group with it.
     """
-    validation = dataset.part("validation")
-    is_tumor = np.array([sample.is_tumor for sample in validation])
-    platt = fit_platt(_logits(network, framed(validation, brain_tumor.SIDE)), is_tumor)
-    graph = to_litert(network, platt)
-    version = digest(graph)[:VERSION_LENGTH]
-    model = Model(write_card(version, platt, UNDECIDED, 1.0, {}), graph, np.zeros((0, 0), np.float32))
-    outputs = [model.run(frame(sample.pixels, brain_tumor.SIDE).input) for sample in validation]
-    point = choose_operating_point(np.array([float(o.probabilities[0]) for o in outputs]), is_tumor)
-    artifact.mkdir(parents=True, exist_ok=True)
-    (artifact / GRAPH).write_bytes(graph)
-    groups = dataset.groups(validation)
-    reference = _reference(model, validation, outputs, point, groups)
-    np.savez_compressed(artifact / REFERENCE, **reference)
-    limit = _foreign_limit(reference["embeddings"], groups)
-    files = {name: digest((artifact / name).read_bytes()) for name in (GRAPH, REFERENCE)}
-    card = write_card(version, platt, point, limit, files)
-    card.model_copy(update={"metrics": _figures(artifact, card)}).write(artifact / CARD)
-    return _prove(network, platt, model, validation[:: max(1, len(validation) // PARITY_SCANS)])
+    out.mkdir(parents=True, exist_ok=True)
+    (out / module.engine).write_bytes(trained.engine)
+    unmeasured = _card(module, trained, 0.0, {})
+    instance = module(Artifact(unmeasured, trained.engine, np.zeros((0, 0), np.float32)))
+    reference = _reference(instance, validation, groups)
+    np.savez_compressed(out / REFERENCE, **reference)
+    files = {name: digest((out / name).read_bytes()) for name in (module.engine, REFERENCE)}
+    card = _card(module, trained, _foreign_limit(reference["embeddings"], groups), files)
+    card.model_copy(update={"metrics": _figures(out, card)}).write(out / CARD)
 
 
-def _logits(network: keras.Sequential, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    probability = network.predict(inputs, verbose=0)[:, 0].astype(np.float64)
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return np.asarray(np.log(clipped / (1 - clipped)), np.float64)
+def _card(module: type[AnalysisModule], trained: Trained, foreign_distance: float, files: dict[str, str]) -> Card:
+    about = module.about
+    return Card(
+        module=module.name,
+        version=version(trained.engine),
+        title=about.title,
+        question=about.question,
+        labels=about.labels,
+        abstention=about.abstention,
+        input=InputSpec(side=about.side, modalities=about.modalities),
+        decision=Decision(thresholds=dict(trained.thresholds), rule=about.decision_rule),
+        calibration=trained.calibration,
+        out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),
+        engine=module.engine,
+        files=files,
+        licence=about.licence,
+        details=about.details,
+        intended_use=about.intended_use,
+        non_recommended_use=about.non_recommended_use,
+        factors=about.factors,
+        data=about.data,
+        headline=about.headline,
+        metrics={},
+        ethics=about.ethics,
+        caveats=about.caveats,
+    )
 
 
-def _reference(
-    model: Model,
-    samples: Sequence[Sample],
-    outputs: Sequence[Output],
-    point: OperatingPoint,
-    groups: NDArray[np.int64],
-) -> dict[str, NDArray[Any]]:
+def _reference(module: AnalysisModule, samples: Sequence[Sample], groups: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """Return what drift is measured from: each scan's embedding (d,), features (f,), label and confidence."""
-    chosen = [0 if output.probabilities[0] >= point.threshold else 1 for output in outputs]
-    confidences = [float(output.probabilities[index]) for output, index in zip(outputs, chosen, strict=True)]
-    features = [
-        image_features(read_scan(sample.path.read_bytes()))
-        | evidence_features(output.heatmaps[:, :, index], confidence)
-        for sample, output, index, confidence in zip(samples, outputs, chosen, confidences, strict=True)
-    ]
-    embeddings = np.stack([output.embedding for output in outputs])
-    labels = np.array(model.card.labels)[chosen]
+    served = [_serve(module, sample) for sample in samples]
+    embeddings = np.stack([output.embedding for output, _, _ in served]).astype(np.float32)
+    labels = np.array([judgement.label for _, judgement, _ in served])
     kinship = kinship_limits(embeddings, labels, groups)
     return {
         "embeddings": embeddings,
-        "features": np.array([[scan[name] for name in FEATURES] for scan in features], np.float32),
+        "features": np.array([[features[name] for name in FEATURES] for _, _, features in served], np.float32),
         "names": np.array(FEATURES),
-        "confidences": np.array(confidences, np.float32),
+        "confidences": np.array([judgement.confidence for _, judgement, _ in served], np.float32),
         "labels": labels,
         "kinship_labels": np.array(list(kinship)),
         "kinship_limits": np.array(list(kinship.values()), np.float32),
     }
 
 
-def _figures(artifact: Path, card: Card) -> dict[str, Any]:
-    """Return what was measured of this very graph and threshold: a new reference changes nothing about them."""
+def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Judgement, dict[str, float]]:
+    """Let a module judge a scan as `imip.analysis` does, before there is a reference to compare with."""
+    scan = read_scan(sample.data)
+    features = image_features(scan)
+    output = module.run(module.prepare(scan, features))
+    judgement = module.judge(output)
+    heatmap = output.heatmaps[:, :, judgement.heatmap]
+    return output, judgement, features | evidence_features(heatmap, judgement.confidence)
+
+
+def _figures(out: Path, card: Card) -> dict[str, Any]:
+    """Return what was measured of this very engine and thresholds: a new reference changes nothing about them."""
     try:
-        earlier = Card.read(artifact / CARD)
+        earlier = Card.read(out / CARD)
     except (OSError, ValidationError):
         return {}
-    return earlier.metrics if (earlier.version, earlier.decision) == (card.version, card.decision) else {}
+    unchanged = (earlier.version, earlier.decision.thresholds) == (card.version, card.decision.thresholds)
+    return earlier.metrics if unchanged else {}
 
 
 def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
@@ -104,15 +129,3 @@ def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -
     held_out = [(embeddings[fold != held], embeddings[fold == held]) for held in np.unique(fold)]
     distances = np.concatenate([ReferenceDistance(others)(held) for others, held in held_out])
     return float(np.quantile(distances, 1 - FOREIGN_SHARE))
-
-
-def _prove(network: keras.Sequential, platt: Platt, model: Model, samples: Sequence[Sample]) -> Parity:
-    differences, correlations = [], []
-    for sample in samples:
-        pixels = frame(sample.pixels, brain_tumor.SIDE).input
-        output = model.run(pixels)
-        probability, evidence = keras_answer(network, platt, pixels[None, :, :, None].astype(np.float32))
-        served = output.heatmaps[:, :, 0] - output.heatmaps[:, :, 1]
-        differences.append(abs(probability - float(output.probabilities[0])))
-        correlations.append(float(np.corrcoef(served.ravel(), evidence.ravel())[0, 1]))
-    return Parity(max(differences), min(correlations))

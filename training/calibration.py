@@ -4,11 +4,15 @@ Both are fitted on the validation split alone and then frozen into the artifact'
 because whoever judges a model (evaluation.py) must not be able to tune it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
+
+from imip.card import Calibration
 
 UNPENALISED = 1e12  # inverse regularisation strength; Platt's smoothed targets regularise instead
 DECIMALS = 4  # of a threshold
@@ -25,6 +29,47 @@ class Platt:
         """Turn logits of any shape into calibrated probabilities, 0..1, of that shape."""
         # The sigmoid as a tanh cannot overflow, however sure the network is.
         return np.asarray(0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept))), np.float64)
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn one logit, (..., 1), into the probabilities of the positive label and the other, (..., 2)."""
+        positive = self.apply(logits)
+        return np.concatenate([positive, 1 - positive], axis=-1)
+
+    def described(self) -> Calibration:
+        return Calibration(method="Platt scaling on validation", parameters=asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    """Temperature scaling: calibrated probabilities = softmax(logits / temperature); it keeps the order.
+
+    Source: Guo et al., On calibration of modern neural networks, ICML 2017.
+    """
+
+    temperature: float
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn logits, (..., k), into calibrated probabilities of that shape."""
+        return np.asarray(softmax(logits / self.temperature, axis=-1), np.float64)
+
+    def described(self) -> Calibration:
+        return Calibration(method="Temperature scaling on validation", parameters=asdict(self))
+
+
+def fit_temperature(logits: NDArray[np.float64], actual: NDArray[np.int64]) -> Temperature:
+    """Fit the temperature by maximum likelihood; `logits` (n, k), `actual` (n,) the index of each scan's label.
+
+    Looked for within 1/20 to 20. Raises ValueError on logits that are not finite, or without scans.
+    """
+    if not (logits.size and np.isfinite(logits).all()):
+        raise ValueError("calibration needs finite logits")
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-scaled[np.arange(len(actual)), actual].mean())
+
+    found = minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded")
+    return Temperature(float(np.exp(found.x)))
 
 
 def fit_platt(logits: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Platt:

@@ -1,7 +1,7 @@
 """Labelled scans from folders: one folder a class, read through the serving path and kept as decoded slices."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,43 +26,46 @@ class Sample:
     digest: str
     class_name: str
     pixels: NDArray[np.uint8]
+    data: bytes  # of the file
 
     @property
     def is_tumor(self) -> bool:
         return self.class_name != "notumor"
 
 
-def find_files(root: Path) -> list[tuple[Path, str]]:
-    """Return every file below a folder whose name is a class (at any depth) with that class, in a stable order.
+def find_files(root: Path, folders: Mapping[str, str] = FOLDERS) -> list[tuple[Path, str]]:
+    """Return every file below a folder whose name is known (at any depth) with its class, in a stable order.
 
-    Raises FileNotFoundError, naming the folders it understands, if there is none.
+    `folders`: class by the folder's name. Raises FileNotFoundError, naming the folders, if there is no such file.
     """
     found = [
-        (path, FOLDERS[path.parent.name])
+        (path, folders[path.parent.name])
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.parent.name in FOLDERS
+        if path.is_file() and path.parent.name in folders
     ]
     if not found:
-        raise FileNotFoundError(f"no labelled scans: expected folders named {', '.join(sorted(FOLDERS))}")
+        raise FileNotFoundError(f"no labelled scans: expected folders named {', '.join(sorted(folders))}")
     return found
 
 
 def load(
-    root: Path, track: Callable[[Iterable[tuple[Path, str]]], Iterable[tuple[Path, str]]] = iter
+    root: Path,
+    folders: Mapping[str, str] = FOLDERS,
+    track: Callable[[Iterable[tuple[Path, str]]], Iterable[tuple[Path, str]]] = iter,
 ) -> tuple[list[Sample], int]:
     """Read all labelled scans below a folder; return them and how many files could not be read.
 
     `track` wraps the loop to show progress.
     """
     samples, unreadable = [], 0
-    for path, class_name in track(find_files(root)):
+    for path, class_name in track(find_files(root, folders)):
         data = path.read_bytes()
         try:
             pixels = read_scan(data).pixels
         except ScanError:
             unreadable += 1
             continue
-        samples.append(Sample(path, hashlib.sha256(data).hexdigest(), class_name, _reduce(pixels)))
+        samples.append(Sample(path, hashlib.sha256(data).hexdigest(), class_name, _reduce(pixels), data))
     return samples, unreadable
 
 

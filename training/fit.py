@@ -15,7 +15,7 @@ from training.dataset import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Stage:
     """What one stage of training is made of."""
 
     epochs: int
@@ -28,7 +28,7 @@ class Recipe:
 
 
 def fit(
-    network: keras.Sequential, train: Sequence[Sample], validation: Sequence[Sample], run: Path, recipe: Recipe
+    network: keras.Sequential, train: Sequence[Sample], validation: Sequence[Sample], run: Path, stage: Stage
 ) -> keras.Sequential:
     """Train until validation stops improving and return the best epoch's network.
 
@@ -37,48 +37,46 @@ def fit(
     knows the data set's own look is not the one kept.
     """
     run.mkdir(parents=True, exist_ok=True)
-    journal = _Journal(run, recipe.patience)
+    journal = _Journal(run, stage.patience)
     side = network.input_shape[1]
     if journal.epochs_done and (run / "last.keras").exists():
         network = keras.saving.load_model(run / "last.keras")
     else:
-        keras.utils.set_random_seed(recipe.seed)
+        keras.utils.set_random_seed(stage.seed)
         network.compile(
-            keras.optimizers.AdamW(_schedule(recipe, len(train)), weight_decay=recipe.weight_decay, clipnorm=1.0),
+            keras.optimizers.AdamW(_schedule(stage, len(train)), weight_decay=stage.weight_decay, clipnorm=1.0),
             loss="binary_crossentropy",
             metrics=["accuracy", keras.metrics.AUC(name="auc")],
         )
-    if not journal.stopped and journal.epochs_done < recipe.epochs:
+    if not journal.stopped and journal.epochs_done < stage.epochs:
         network.fit(
-            AugmentedBatches(Augmenter(train, side, recipe.mix), recipe.batch, recipe.seed, epoch=journal.epochs_done),
-            validation_data=_validation(validation, side, recipe),
+            AugmentedBatches(Augmenter(train, side, stage.mix), stage.batch, stage.seed, epoch=journal.epochs_done),
+            validation_data=_validation(validation, side, stage),
             initial_epoch=journal.epochs_done,
-            epochs=recipe.epochs,
+            epochs=stage.epochs,
             callbacks=[journal],
             verbose=1,
         )
     return keras.saving.load_model(run / "best.keras")
 
 
-def _schedule(recipe: Recipe, samples: int) -> keras.optimizers.schedules.LearningRateSchedule:
+def _schedule(stage: Stage, samples: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Warm up over two epochs, a quarter of a shorter run, then fall along a cosine."""
-    steps = math.ceil(samples / recipe.batch)
-    warmup = max(1, int(min(2, recipe.epochs / 4) * steps))
+    steps = math.ceil(samples / stage.batch)
+    warmup = max(1, int(min(2, stage.epochs / 4) * steps))
     return keras.optimizers.schedules.CosineDecay(
-        recipe.peak_rate / 20,
-        decay_steps=recipe.epochs * steps - warmup,
+        stage.peak_rate / 20,
+        decay_steps=stage.epochs * steps - warmup,
         alpha=0.02,
-        warmup_target=recipe.peak_rate,
+        warmup_target=stage.peak_rate,
         warmup_steps=warmup,
     )
 
 
-def _validation(
-    samples: Sequence[Sample], side: int, recipe: Recipe
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _validation(samples: Sequence[Sample], side: int, stage: Stage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     as_is = framed(samples, side)
-    augmenter = Augmenter(samples, side, recipe.mix)
-    pairs = [augmenter.draw(index, (recipe.seed, index)) for index in range(len(samples))]
+    augmenter = Augmenter(samples, side, stage.mix)
+    pairs = [augmenter.draw(index, (stage.seed, index)) for index in range(len(samples))]
     augmented = as_inputs([pixels for pixels, _ in pairs])
     targets = [sample.is_tumor for sample in samples] + [shows for _, shows in pairs]
     return np.concatenate([as_is, augmented]), np.array(targets, np.float32)[:, None]

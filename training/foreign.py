@@ -1,4 +1,4 @@
-"""Pictures that are no brain MRI: what the out-of-distribution warning must catch, and how often it does."""
+"""Pictures that are no scans, and films: what the out-of-distribution warning must catch, and how often it does."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,30 +8,29 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from imip.framing import frame
-from imip.model import Model
-from imip.outliers import ReferenceDistance
+from imip.analysis import analyse
+from imip.heatmap import encode_png
+from imip.judgement import OUT_OF_DISTRIBUTION
+from imip.module import AnalysisModule
 
 PHOTOS = ("astronaut", "camera", "cat", "coffee", "coins", "grass", "gravel", "brick", "moon", "page", "rocket", "text")
 SIDE = 224  # pixels
 Slice = NDArray[np.uint8]
 
 
-def flagged_shares(model: Model, films: Path | None) -> dict[str, float]:
-    """Return the share of each kind of foreign picture whose embedding lies beyond the card's limit.
+def flagged_shares(module: AnalysisModule, films: Path | None) -> dict[str, float]:
+    """Return the share of each kind of foreign picture that gets the out-of-distribution warning.
 
     `films` is PneumoniaMNIST's archive; chest films are left out without it.
     """
     kinds: dict[str, Callable[[], Iterable[Slice]]] = {"photos": _photos, "noise": _noise, "blank": _blank}
     if films is not None:
         kinds["chest films"] = lambda: _films(films)
-    return {name: round(flagged_share(model, make()), 4) for name, make in kinds.items()}
+    return {name: round(_flagged_share(module, make()), 4) for name, make in kinds.items()}
 
 
-def flagged_share(model: Model, slices: Iterable[Slice]) -> float:
-    """Return the share of slices, each (H, W) uint8, that get the out-of-distribution warning."""
-    embeddings = np.stack([model.run(frame(pixels, model.card.input.side).input).embedding for pixels in slices])
-    return float(np.mean(ReferenceDistance(model.reference)(embeddings) > model.card.out_of_distribution.threshold))
+def _flagged_share(module: AnalysisModule, slices: Iterable[Slice]) -> float:
+    return float(np.mean([OUT_OF_DISTRIBUTION in analyse(encode_png(s), module).warnings for s in slices]))
 
 
 def _photos() -> Iterable[Slice]:

@@ -19,7 +19,7 @@ from training.groups import group
 Split = Literal["train", "validation", "test"]
 SHARES: Mapping[Split, float] = {"train": 0.70, "validation": 0.15, "test": 0.15}
 SEED = 20260901
-MANIFEST = Path(__file__).parent / "manifests" / "brain-tumor-mri.csv"
+MANIFESTS = Path(__file__).parent / "manifests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,18 @@ class Dataset:
         return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})
 
 
-def divide(samples: Sequence[Sample]) -> Dataset:
-    """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""
+def divide(samples: Sequence[Sample], manifest: Path) -> Dataset:
+    """Divide scans as a manifest says. Raises KeyError if one is not in it."""
     distinct = list({sample.digest: sample for sample in samples}.values())
-    manifest = read_manifest(MANIFEST)
-    return Dataset(distinct, {sample.digest: manifest[sample.digest] for sample in distinct})
+    entries = read_manifest(manifest)
+    return Dataset(distinct, {sample.digest: entries[sample.digest] for sample in distinct})
+
+
+def all_for_test(samples: Sequence[Sample]) -> Dataset:
+    """Return scans that no part of a model has seen, as one test part, grouped."""
+    groups = group(samples).tolist()
+    entries = [Entry(s.digest, s.class_name, number, "test") for s, number in zip(samples, groups, strict=True)]
+    return Dataset(list(samples), {entry.sha256: entry for entry in entries})
 
 
 def make_manifest(samples: Sequence[Sample]) -> list[Entry]:

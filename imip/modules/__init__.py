@@ -1,26 +1,44 @@
-"""The analysis modules by name. A module is one file here, one artifact under `models/`, one line below."""
+"""The analysis modules by name. A module is one file here, found by its name, and one artifact under `models/`.
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+`brain_tumor.py` holds the class `BrainTumor`, which is the module `brain-tumor`. A file is imported when its module
+is asked for, so that what a module needs costs nothing where it is not enabled.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
-from imip.framing import Framed
-from imip.judgement import Judgement
-from imip.model import Model, Output
-from imip.modules.brain_tumor import BrainTumor
-
-
-class AnalysisModule(Protocol):
-    """What a module adds to a model: how a slice becomes its input, and how its output becomes a judgement."""
-
-    name: str
-    model: Model
-
-    def prepare(self, pixels: NDArray[np.uint8]) -> Framed: ...
-
-    def judge(self, output: Output) -> Judgement: ...
+from imip.artifact import CARD, read_artifact
+from imip.errors import ArtifactError
+from imip.module import AnalysisModule
 
 
-MODULES: Mapping[str, Callable[[Model], AnalysisModule]] = {BrainTumor.name: BrainTumor}
+class _Modules(Mapping[str, type[AnalysisModule]]):
+    def __getitem__(self, name: str) -> type[AnalysisModule]:
+        if name not in set(self):
+            raise KeyError(name)
+        words = name.split("-")
+        file = import_module(f"{__name__}.{'_'.join(words)}")
+        module: type[AnalysisModule] = getattr(file, "".join(word.title() for word in words))
+        return module
+
+    def __iter__(self) -> Iterator[str]:
+        return (file.name.replace("_", "-") for file in iter_modules(__path__))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+MODULES: Mapping[str, type[AnalysisModule]] = _Modules()
+
+
+def load(folder: Path) -> AnalysisModule:
+    """Load the artifact in a folder as the module that its card names.
+
+    Raises ArtifactError if a file is missing, altered or cannot be read, or no such module exists.
+    """
+    artifact = read_artifact(folder)
+    if artifact.card.module not in MODULES:
+        raise ArtifactError(f"{CARD} is of no module that exists; there are: {', '.join(MODULES)}")
+    return MODULES[artifact.card.module](artifact)

@@ -1,0 +1,22 @@
+"""A compiled graph, LiteRT run by XNNPACK on one thread: one pass answers probabilities, embedding and heatmaps."""
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from imip.output import Output
+
+GRAPH = "model.tflite"  # its file in an artifact
+
+
+class Graph:
+    """One compiled graph, ready to run. Not thread-safe: one instance a thread."""
+
+    def __init__(self, compiled: bytes) -> None:
+        interpreter = Interpreter(model_content=compiled, num_threads=1)
+        self._run = interpreter.get_signature_runner()
+
+    def run(self, pixels: NDArray[np.uint8]) -> Output:
+        """Run the graph on one framed slice, (side, side) uint8."""
+        answer = self._run(pixels=pixels[None, :, :, None].astype(np.float32))
+        return Output(**{name: values[0] for name, values in answer.items()})
