@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Annotated, ParamSpec, TypeVar, cast
 
 import bentoml
-import numpy as np
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.models import BentoModel
 from bentoml.validators import ContentType
@@ -18,9 +17,8 @@ from starlette.types import ASGIApp
 from imip.analysis import Analysis, analyse, explain, overlay_png
 from imip.errors import UnknownModule
 from imip.finding import Finding
-from imip.heatmap import SliceHeatmap, encode_png
+from imip.heatmap import SliceHeatmap
 from imip.module import AnalysisModule
-from imip.modules import load
 from imip.settings import Settings
 from serving import accept, logs, pages, process, store
 from serving.upload import scan_upload
@@ -85,14 +83,13 @@ class Imip:
         monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
 
     def __init__(self) -> None:
-        from serving import answers, desk, logbook, telemetry, vitals  # as above
+        from serving import answers, desk, loading, logbook, telemetry, vitals  # as above
 
         process.harden()
         process.forget_the_dead()
         self._answers, self._telemetry = answers, telemetry
         self._thread = ThreadPoolExecutor(1, "analysis")  # a model runs on one thread at a time
-        self._modules = {name: load(store.folder(tag)) for name, tag in tags.items()}
-        self._warm_up()
+        self._modules = {name: loading.load_warm(store.folder(tag)) for name, tag in tags.items()}
         self._logbook = logbook.Logbook(settings)
         telemetry.announce(self._modules, settings)
         meta = answers.meta(self._modules, settings)
@@ -108,21 +105,23 @@ class Imip:
         self._logbook.close()
 
     @bentoml.api(input_spec=ScanUpload)
-    async def predict(self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None) -> Finding:
+    async def predict(
+        self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None, any_modality: bool
+    ) -> Finding:
         """Say what the scan shows and how sure that is. Never for diagnosis."""
         chosen = self._module(module)
         self._logbook.check()
-        analysis = await self._on_thread(self._analyse, chosen, file, frame)
+        analysis = await self._on_thread(self._analyse, chosen, file, frame, any_modality)
         return await self._enter(analysis, chosen, ctx.request.state.request_id)
 
     @bentoml.api(input_spec=ScanUpload)
     async def heatmap(
-        self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None
+        self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None, any_modality: bool
     ) -> Annotated[bytes, ContentType("image/png")]:
         """Show where the evidence for the label lies: a picture, or JSON if `Accept` asks for it."""
         chosen = self._module(module)
         self._logbook.check()
-        analysis, heatmap, picture = await self._on_thread(self._explain, chosen, file, frame)
+        analysis, heatmap, picture = await self._on_thread(self._explain, chosen, file, frame, any_modality)
         plain = await self._enter(analysis, chosen, ctx.request.state.request_id)
         asked = ",".join(ctx.request.headers.getlist("accept"))
         if accept.chosen(asked, ("image/png", "application/json")) == "image/png":
@@ -151,19 +150,22 @@ class Imip:
         except KeyError:
             raise UnknownModule(f"No such module is served here; there are: {', '.join(self._modules)}.") from None
 
-    def _analyse(self, module: AnalysisModule, data: bytes, frame: int | None) -> Analysis:
-        return analyse(data, module, frame=frame, limits=settings.limits, burned_in=settings.burned_in)
+    def _analyse(self, module: AnalysisModule, data: bytes, frame: int | None, any_modality: bool) -> Analysis:
+        return analyse(
+            data,
+            module,
+            frame=frame,
+            limits=settings.limits,
+            burned_in=settings.burned_in,
+            any_modality=any_modality,
+        )
 
-    def _explain(self, module: AnalysisModule, data: bytes, frame: int | None) -> tuple[Analysis, SliceHeatmap, bytes]:
-        analysis = self._analyse(module, data, frame)
+    def _explain(
+        self, module: AnalysisModule, data: bytes, frame: int | None, any_modality: bool
+    ) -> tuple[Analysis, SliceHeatmap, bytes]:
+        analysis = self._analyse(module, data, frame, any_modality)
         heatmap = explain(analysis)
         return analysis, heatmap, overlay_png(analysis, heatmap)
-
-    def _warm_up(self) -> None:
-        """Send one blank slice through every module, so that the first client waits for nothing."""
-        blank = encode_png(np.zeros((64, 64), np.uint8))
-        for module in self._modules.values():
-            self._explain(module, blank, None)
 
 
 api = bentoml.service(

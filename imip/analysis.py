@@ -9,8 +9,9 @@ from typing import Literal
 from imip.features import evidence_features, image_features
 from imip.framing import Framed
 from imip.heatmap import SliceHeatmap, encode_png, lay_over_slice
-from imip.judgement import OUT_OF_DISTRIBUTION, Judgement
+from imip.judgement import OTHER_MODALITY, OUT_OF_DISTRIBUTION, Judgement
 from imip.limits import DEFAULT_LIMITS, Limits
+from imip.modality import contradicts, require
 from imip.module import AnalysisModule
 from imip.output import Output
 from imip.overlay import draw_overlay
@@ -52,11 +53,18 @@ def analyse(
     frame: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
     burned_in: Literal["refuse", "warn"] = "warn",
+    any_modality: bool = False,
 ) -> Analysis:
-    """Read a scan and let a module judge it. Raises ScanError if the file is at fault."""
+    """Read a scan and let a module judge it.
+
+    Raises ScanError if the file is at fault; WrongModality, one of them, if it declares a modality that the module is
+    not for, unless `any_modality` lets it pass with a warning.
+    """
     watch = Stopwatch()
     with watch.stage("decode"):
         scan = read_scan(data, frame=frame, limits=limits, burned_in=burned_in)
+    if not any_modality:
+        require(scan, module.card)
     with watch.stage("measure"):
         features = image_features(scan)
     with watch.stage("preprocess"):
@@ -64,7 +72,8 @@ def analyse(
     with watch.stage("infer"):
         output = module.run(framed)
         judgement = module.judge(output)
-        warnings = scan.warnings + ((OUT_OF_DISTRIBUTION,) if module.is_foreign(output) else ())
+        found = {OUT_OF_DISTRIBUTION: module.is_foreign(output), OTHER_MODALITY: contradicts(scan, module.card)}
+        warnings = scan.warnings + tuple(name for name, applies in found.items() if applies)
     with watch.stage("measure"):
         features |= evidence_features(output.heatmaps[:, :, judgement.heatmap], judgement.confidence)
     return Analysis(scan, framed, output, judgement, warnings, features, watch)

@@ -19,7 +19,8 @@ Errors are raised where the fault is found; `serving/problems.py` alone maps the
     │   ├── MalformedScan           damaged, truncated or contradictory
     │   ├── UnsupportedScan         sound, but nothing we can read an image from
     │   ├── FrameOutOfRange         a frame that the scan does not have
-    │   └── BurnedInAnnotation      its pixels may carry identifying text
+    │   ├── BurnedInAnnotation      its pixels may carry identifying text
+    │   └── WrongModality           not of the kind that the module is for
     └── ArtifactError               a model artifact that is missing, damaged or altered
 
 Messages may quote numbers and DICOM vocabulary, never text from the client's file or its name:
@@ -97,6 +98,10 @@ class FrameOutOfRange(ScanError):
 
 class BurnedInAnnotation(ScanError):
     """The pixels may carry identifying text, and the settings refuse such scans."""
+
+
+class WrongModality(ScanError):
+    """The scan declares a modality that the module is not for."""
 
 
 class ArtifactError(ImipError):

@@ -6,6 +6,8 @@ from typing import Literal
 
 Decided = Literal["confident", "uncertain"]
 OUT_OF_DISTRIBUTION = "out_of_distribution"
+OTHER_MODALITY = "other_modality"
+WARNINGS = (OUT_OF_DISTRIBUTION, OTHER_MODALITY)  # that a module gives
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,18 @@ dicom_scans = Counter(
 model_info = Gauge(
     "imip_model_info", "1 for each model version served", ["module", "version"], multiprocess_mode="mostrecent"
 )
+module_load_duration = Gauge(
+    "imip_module_load_duration_seconds",
+    "Time a worker took to load a module and answer a first scan",
+    ["module"],
+    multiprocess_mode="mostrecent",
+)
+module_memory = Gauge(
+    "imip_module_memory_bytes",
+    "Resident memory by which a worker grew as it loaded a module",
+    ["module"],
+    multiprocess_mode="mostrecent",
+)
 build_info = Gauge(
     "imip_build_info", "1, labelled with what runs", ["version", "python", "bentoml"], multiprocess_mode="mostrecent"
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from imip import __version__
 from imip.analysis import Analysis, Stage
+from imip.card import Card
 from imip.finding import (
     ExplainedFinding,
     Finding,
@@ -77,19 +78,7 @@ def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
     return Meta(
         version=__version__,
         default_module=next(iter(modules)),
-        modules=tuple(
-            ModuleMeta(
-                name=name,
-                title=module.card.title,
-                question=module.card.question,
-                modalities=module.card.input.modalities,
-                labels=module.card.labels,
-                abstention=module.card.abstention,
-                version=module.card.version,
-                card=module.card,
-            )
-            for name, module in modules.items()
-        ),
+        modules=tuple(module_meta(module.card) for module in modules.values()),
         accepted_formats=get_args(Format),
         limits=LimitsMeta(
             body_bytes=limits.body_bytes,
@@ -100,6 +89,20 @@ def meta(modules: dict[str, AnalysisModule], settings: Settings) -> Meta:
             inflated_bytes=limits.inflated_bytes,
         ),
         burned_in_annotation=settings.burned_in,
+    )
+
+
+def module_meta(card: Card) -> ModuleMeta:
+    """Describe one module by its card."""
+    return ModuleMeta(
+        name=card.module,
+        title=card.title,
+        question=card.question,
+        modalities=card.input.modalities,
+        labels=card.labels,
+        abstention=card.abstention,
+        version=card.version,
+        card=card,
     )
 
 

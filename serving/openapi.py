@@ -64,6 +64,11 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
         operation["tags"] = [INFERENCES]
         form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
         form["properties"]["file"]["type"] = "string"  # "file" is BentoML's own word
+        operation["parameters"] = [
+            {"name": name, "in": "query", "schema": schema}
+            for name, schema in form["properties"].items()
+            if name != "file"
+        ]
     paths["/predict"]["post"]["responses"] = _responses({JSON: _schema(Finding)}, INFERRING)
     paths["/heatmap"]["post"]["responses"] = _responses(
         {"image/png": {"schema": {"type": "string", "format": "binary"}}, JSON: _schema(ExplainedFinding)}, INFERRING

@@ -22,6 +22,7 @@ from imip.errors import (
     UnsupportedFormat,
     UnsupportedScan,
     UploadTimeout,
+    WrongModality,
 )
 from monitoring import metrics
 
@@ -43,6 +44,7 @@ STATUS: dict[type[ImipError], HTTPStatus] = {
     UnsupportedScan: HTTPStatus.UNPROCESSABLE_ENTITY,
     FrameOutOfRange: HTTPStatus.UNPROCESSABLE_ENTITY,
     BurnedInAnnotation: HTTPStatus.UNPROCESSABLE_ENTITY,
+    WrongModality: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 

@@ -14,9 +14,9 @@ import bentoml
 
 from imip import __version__
 from imip.analysis import Analysis, Stage
-from imip.dicom_attributes import WARNINGS
+from imip.dicom_attributes import WARNINGS as SCAN_WARNINGS
 from imip.dicom_tags import Tag
-from imip.judgement import OUT_OF_DISTRIBUTION, Decided
+from imip.judgement import WARNINGS, Decided
 from imip.module import AnalysisModule
 from imip.scan import Format
 from imip.settings import Settings
@@ -74,7 +74,7 @@ def count_wait(seconds: float) -> None:
 def _announce_model(module: AnalysisModule) -> None:
     card = module.card
     metrics.model_info.labels(module.name, card.version).set(1)
-    if missed := card.interval("false_negative_rate"):
+    if len(card.answers) == 2 and (missed := card.interval("false_negative_rate")):
         metrics.false_negative_rate_bound.labels(module.name, card.labels[0]).set(missed[1])
     if accuracy := card.interval("accuracy"):
         metrics.accuracy_bound.labels(module.name).set(accuracy[0])
@@ -89,7 +89,7 @@ def _start_module(module: AnalysisModule) -> None:
         metrics.decisions.labels(module.name, decision)
     for stage in get_args(Stage):
         metrics.stage_duration.labels(module.name, stage)
-    for warning in (OUT_OF_DISTRIBUTION, *WARNINGS):
+    for warning in (*WARNINGS, *SCAN_WARNINGS):
         metrics.warnings.labels(module.name, warning)
 
 

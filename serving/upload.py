@@ -12,7 +12,7 @@ from typing import Annotated
 
 from bentoml import IODescriptor
 from pydantic import Field, WithJsonSchema
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -22,6 +22,7 @@ from imip.settings import Settings
 FORM_OVERHEAD = 64 * 1024  # bytes of boundaries, part headers and small fields beside the file
 FIELDS = 8  # at most, beside the file
 FIELD_BYTES = 1024  # at most, each
+FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 FileBytes = Annotated[bytes, WithJsonSchema({"type": "file", "format": "binary"})]
 
@@ -30,12 +31,19 @@ def scan_upload(settings: Settings) -> type[IODescriptor]:
     """Return the descriptor of the form, with the limits and defaults of these settings."""
 
     class ScanUpload(IODescriptor):
-        """A scan, the module to ask, and for multi-frame scans the frame."""
+        """A scan, the module to ask, and how to take it. All but the scan may stand in the address instead."""
 
         file: FileBytes = Field(description="PNG, JPEG or DICOM; told by its bytes, not by its name or content type")
-        module: str = Field(default=settings.modules[0], description="analysis module, one of `GET /meta`")
+        module: str = Field(
+            default=settings.modules[0],
+            description="analysis module; `GET /meta` tells of each",
+            json_schema_extra={"enum": list(settings.modules)},
+        )
         frame: int | None = Field(
             default=None, description="frame of a multi-frame scan, from 0; default the middle one"
+        )
+        any_modality: bool = Field(
+            default=False, description="analyse a DICOM scan even if its modality is none that the module is for"
         )
 
         @classmethod
@@ -46,10 +54,12 @@ def scan_upload(settings: Settings) -> type[IODescriptor]:
             ClientDisconnect if the client hangs up.
             """
             form = await _form(request, settings)
+            fields = {name: _field(form, request.query_params, name) for name in ("module", "frame", "any_modality")}
             return cls.model_construct(
                 file=await _file(form),
-                module=_text(form, "module") or settings.modules[0],
-                frame=_frame(_text(form, "frame")),
+                module=fields["module"] or settings.modules[0],
+                frame=_frame(fields["frame"]),
+                any_modality=_flag(fields["any_modality"]),
             )
 
     # For the OpenAPI page. BentoML derives it from its own file types, which it writes to disk, as the class is made.
@@ -100,7 +110,15 @@ async def _file(form: FormData) -> bytes:
     return await uploads[0].read()
 
 
-def _text(form: FormData, name: str) -> str:
+def _field(form: FormData, query: QueryParams, name: str) -> str:
+    """Return what the form or the address says of a field, which must agree; "" if neither does."""
+    said = {text for text in (_text(form, name), _text(query, name)) if text}
+    if len(said) > 1:
+        raise MalformedRequest(f"The form and the address differ in '{name}'.")
+    return said.pop() if said else ""
+
+
+def _text(form: FormData | QueryParams, name: str) -> str:
     """Return a field's text; BentoML's client sends JSON, others plain text."""
     values = form.getlist(name)
     if not values:
@@ -120,3 +138,9 @@ def _frame(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise MalformedRequest("The field 'frame' must be a whole number from 0.")
     return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in FLAGS:
+        raise MalformedRequest("The field 'any_modality' must be true or false.")
+    return FLAGS[text.lower()]

@@ -1,5 +1,6 @@
 """What the tests share: a server as shipped, one so small that it is easily full, and databases of both kinds."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 from sqlalchemy import Engine
 
 import postgres as throwaway
+from imip.modules import MODULES
 from monitoring.database import connect, migrate
 from postgres import Postgres
 from scan_files import picture_bytes, ramp
@@ -17,9 +19,16 @@ from server import Server, running
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server as shipped, with two workers."""
+    """The server with its first module and two workers."""
     with running(tmp_path_factory.mktemp("server"), IMIP_WORKERS="2") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker with all modules that there are."""
+    with running(tmp_path_factory.mktemp("platform"), IMIP_WORKERS="1", IMIP_MODULES=json.dumps(list(MODULES))) as all:
+        yield all
 
 
 @pytest.fixture(scope="session")

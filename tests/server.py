@@ -126,6 +126,7 @@ def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
         "HOME": str(root / "home"),
         "IMIP_LOG_FORMAT": "json",
         "IMIP_DRIFT_MONITOR": "off",  # it brings TensorFlow; a test of it asks for it
+        "IMIP_MODULES": '["brain-tumor"]',  # the others start more slowly; a test of them asks for them
         **settings,
     }
     with (root / "log").open("wb") as log:

@@ -24,6 +24,8 @@ FINDING = {
     "confidence": float,
     "probabilities": dict,
     "decision": str,
+    "reasons": list,
+    "advice": type(None),
     "warnings": list,
     "scan": dict,
     "model": dict,
@@ -63,7 +65,7 @@ def check_finding(server: Server, finding: dict[str, Any]) -> None:
     assert list(probabilities) == module["labels"]
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert finding["confidence"] == probabilities[finding["label"]]
-    decision, tumor = module["card"]["decision"], probabilities["Tumor"]
+    decision, tumor = module["card"]["decision"]["thresholds"], probabilities["Tumor"]
     assert finding["label"] == ("Tumor" if tumor >= decision["threshold"] else "No Tumor")
     near = decision["uncertain_from"] <= tumor <= decision["uncertain_to"]
     assert finding["decision"] == ("uncertain" if near else "confident")
@@ -71,7 +73,7 @@ def check_finding(server: Server, finding: dict[str, Any]) -> None:
     assert all(milliseconds >= 0 for milliseconds in finding["timings_ms"].values())
     assert finding["research_only"] is True
     assert finding["disclaimer"] == DISCLAIMER
-    known = {"out_of_distribution", "burned_in_annotation", "burned_in_annotation_possible"}
+    known = {"out_of_distribution", "other_modality", "burned_in_annotation", "burned_in_annotation_possible"}
     assert set(finding["warnings"]) <= known
 
 

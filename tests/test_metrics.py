@@ -26,10 +26,10 @@ CLOSED = {
     "decision": {"confident", "uncertain"},
     "stage": {"decode", "preprocess", "infer", "measure", "explain", "overlay"},
     "format": {"png", "jpeg", "dicom"},
-    "warning": {"out_of_distribution", "burned_in_annotation", "burned_in_annotation_possible"},
+    "warning": {"out_of_distribution", "other_modality", "burned_in_annotation", "burned_in_annotation_possible"},
     "reason": {
         "malformed-request", "upload-timeout", "unknown-module", "overloaded", "unsupported-format", "scan-too-large",
-        "malformed-scan", "unsupported-scan", "frame-out-of-range", "burned-in-annotation",
+        "malformed-scan", "unsupported-scan", "frame-out-of-range", "burned-in-annotation", "wrong-modality",
         "unknown-prediction", "unknown-label", "log-unavailable", "report-unavailable",
     },
     "outcome": {"written", "spooled", "refused"},

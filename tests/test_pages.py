@@ -18,7 +18,7 @@ from imip.artifact import read_card
 from imip.errors import ReportUnavailable
 from imip.ethics import DISCLAIMER
 from imip.features import FEATURES
-from imip.finding import LimitsMeta, Meta, ModuleMeta
+from imip.finding import LimitsMeta, Meta
 from imip.oversight import Performance
 from logged import log, prediction
 from monitoring import checks
@@ -28,6 +28,7 @@ from monitoring.lease import MONITOR, REPORTS, Lease
 from monitoring.tables import drift_reports
 from server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
 from serving import application, desk, pages
+from serving.answers import module_meta
 from serving.desk import KEPT_ANSWERS, KEPT_SECONDS, Desk
 from serving.edge import CLIENT_CLOSED, Edge
 
@@ -36,16 +37,7 @@ MODULE = CARD.module
 META = Meta(
     version="0",
     default_module=MODULE,
-    modules=(
-        ModuleMeta(
-            name=MODULE,
-            title=CARD.title,
-            modality=CARD.input.modality,
-            labels=CARD.labels,
-            version=CARD.version,
-            card=CARD,
-        ),
-    ),
+    modules=(module_meta(CARD),),
     accepted_formats=("png",),
     limits=LimitsMeta(body_bytes=1, side_pixels=1, pixels=1, frames=1, decoded_bytes=1, inflated_bytes=1),
     burned_in_annotation="warn",

@@ -283,10 +283,10 @@ def test_the_process_manager_talks_to_this_machine_only(server: Server) -> None:
             assert not one.raddr or one.raddr.ip == "127.0.0.1"
 
 
-def in_a_process(code: str, root: Path) -> str:
+def in_a_process(code: str, root: Path, **settings: str) -> str:
     """What Python code prints in a process that imports the service as a worker does."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO"))}
-    environment |= {"BENTOML_HOME": str(root), "HOME": str(root)}
+    environment |= {"BENTOML_HOME": str(root), "HOME": str(root), **settings}
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
     )
@@ -308,7 +308,7 @@ def test_a_worker_runs_its_graph_once_before_it_takes_a_scan(tmp_path: Path) -> 
         "Graph.run = lambda self, pixels: runs.append(pixels) or run(self, pixels)\n"
         "import service; service.Imip(); print(len(runs))"
     )
-    assert in_a_process(code, tmp_path) == "1"
+    assert in_a_process(code, tmp_path, IMIP_MODULES='["brain-tumor"]') == "1"
 
 
 def test_workers_have_neither_tensorflow_nor_the_drift_detector(tmp_path: Path) -> None:

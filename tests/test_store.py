@@ -28,6 +28,7 @@ def fails(call, *arguments, **options):
         return f"{type(error).__name__}: {error}"
     return "nothing"
 
+ONE = Settings(modules=("brain-tumor",))
 shipped = store.tag("brain-tumor", None)
 version = shipped.partition(":")[2]
 """
@@ -53,11 +54,11 @@ def test_the_shipped_artifact_is_imported_once_and_then_left_alone(home: Path) -
     lines = run(
         home,
         """
-print(store.pinned(Settings()) == {"brain-tumor": shipped})
+print(store.pinned(ONE) == {"brain-tumor": shipped})
 stored = store.folder(shipped)
 print(sorted(path.name for path in stored.iterdir()))
 times = [path.stat().st_mtime_ns for path in sorted(stored.iterdir())]
-store.pinned(Settings())
+store.pinned(ONE)
 print(times == [path.stat().st_mtime_ns for path in sorted(stored.iterdir())])
 print(len(bentoml.models.list()), str(bentoml.models.get("brain-tumor:latest").tag) == shipped)
 print(bentoml.models.get(shipped).info.labels)
@@ -122,7 +123,7 @@ print(read_card(store.folder(shipped)).decision.at("threshold"))
 card = read_card(store.SHIPPED / "brain-tumor")
 decision = card.decision.model_copy(update={{"thresholds": card.decision.thresholds | {{"threshold": 0.123}}}})
 card.model_copy(update={{"decision": decision}}).write(store.SHIPPED / "brain-tumor" / "card.yaml")
-store.pinned(Settings())
+store.pinned(ONE)
 print(read_card(store.folder(shipped)).decision.at("threshold"))
 (store.folder(shipped) / "card.yaml").unlink()
 store.ensure("brain-tumor", version)
@@ -147,8 +148,8 @@ def test_a_bento_serves_the_version_it_was_built_with_whatever_card_is_in_it(hom
     packed, named = run(
         home,
         """
-print(store.pinned(Settings()))
-print(store.pinned(Settings(model_versions={"brain-tumor": "fedcba987654"})))
+print(store.pinned(ONE))
+print(store.pinned(Settings(modules=("brain-tumor",), model_versions={"brain-tumor": "fedcba987654"})))
 """,
         source,
     )
