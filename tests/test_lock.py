@@ -87,6 +87,6 @@ def test_what_serves_brings_no_tools_and_no_second_framework(lock: str) -> None:
 
 
 def test_the_api_brings_no_drift_monitor() -> None:
-    heavy = ("tensorflow", "keras", "tf-keras", "alibi", "scipy", "scikit", "pandas", "matplotlib", "numba")
+    heavy = ("tensorflow", "keras", "tf-keras", "alibi", "scikit-learn", "pandas", "matplotlib", "numba")
     assert not [name for name in pins(SERVING) if name.startswith(heavy)]
     assert pins(SERVING).items() <= pins(MONITOR).items()
