@@ -98,6 +98,21 @@ def _workers() -> Row:
             over_time(f"sum by (instance, process) ({processor})", "{{instance}} {{process}}"),
             width=7,
         ),
+        bars(
+            "Memory of each module",
+            "bytes",
+            "Resident memory by which a worker grew as it loaded a module, the largest of the servers. What several "
+            "modules share counts for the first of them. A module that IMIP_MODULES leaves out is not loaded.",
+            now(f"max by (module) (imip_module_memory_bytes{{{SERVER}}})", "{{module}}"),
+            width=12,
+        ),
+        bars(
+            "Start of each module",
+            "s",
+            "Time a worker took to load a module and answer a first scan, the longest of the servers.",
+            now(f"max by (module) (imip_module_load_duration_seconds{{{SERVER}}})", "{{module}}"),
+            width=12,
+        ),
     ]
 
 

@@ -1,8 +1,9 @@
 """How well a module does: counted where reviewers gave labels, estimated from calibrated confidences where not.
 
 Labelled findings are seldom a random sample: reviewers look where they doubt. Estimates see every finding, but trust
-the model's own calibration. Neither replaces the other, so both are given. The database adds up, whole weeks at
-once; what reaches Python grows with labels and versions, never with rows.
+the model's own calibration. Neither replaces the other, so both are given. An abstention is not a right answer, and
+says nothing of calibration. The database adds up, whole weeks at once; what reaches Python grows with labels and
+versions, never with rows.
 """
 
 from collections import Counter, defaultdict
@@ -196,7 +197,9 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
     names = sorted({name for pair in (*confusion, *seen.expected) for name in pair})
     right = [seen.expected.get((name, name), _Sum()) for name in names]
     findings = sum(seen.given.values())
-    calibration = tuple(_calibration(seen.cells))
+    abstentions = {given for given, _ in seen.expected} - {possible for _, possible in seen.expected}
+    chosen = [cell for cell in seen.cells if cell.predicted not in abstentions]
+    calibration = tuple(_calibration(chosen))
     return WeekPerformance(
         week=week,
         version=version,
@@ -206,10 +209,14 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
         accuracy=wilson(sum(confusion[name, name] for name in names), n),
         labels=tuple(_judge_label(name, names, confusion, seen) for name in names),
         expected_calibration_error=_calibration_error(calibration),
-        brier_score=sum(cell.squared_error for cell in seen.cells) / n if n else None,
+        brier_score=_mean([cell.squared_error for cell in chosen], sum(cell.n for cell in chosen)),
         calibration=calibration,
         estimated_accuracy=_expected_mean(sum(s.total for s in right), sum(s.variance for s in right), findings),
     )
+
+
+def _mean(sums: list[float], n: int) -> float | None:
+    return sum(sums) / n if n else None
 
 
 def _judge_label(name: str, names: list[str], confusion: Counter[tuple[str, str]], seen: _Week) -> LabelPerformance:

@@ -20,11 +20,11 @@ def prediction(
     module: str = "brain-tumor",
     version: str = "1",
 ) -> dict[str, Any]:
-    """A row of the prediction log; its label is the most probable unless told."""
+    """A row of the prediction log; its label is the most probable unless told, which may be an abstention."""
     label = label or max(probabilities, key=lambda name: probabilities[name])
     return {
         "request_id": uuid4().hex, "at": at, "module": module, "version": version, "format": "png", "label": label,
-        "confidence": probabilities[label], "probabilities": dict(probabilities), "decision": "confident",
+        "confidence": probabilities.get(label, max(probabilities.values())), "probabilities": dict(probabilities), "decision": "confident",
         "warnings": [], "seconds": {}, "features": {}, "embedding": b"", "attributes": {},
     }  # fmt: skip
 

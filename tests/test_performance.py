@@ -109,6 +109,20 @@ def test_a_label_never_seen_has_no_sensitivity(database: Engine) -> None:
     assert none.estimated_sensitivity is not None and none.estimated_sensitivity.value == 0
 
 
+def test_an_abstention_is_no_right_answer_and_no_evidence_on_calibration(database: Engine) -> None:
+    for tumor, actual, columns in (
+        (0.9, "Tumor", {}),
+        (0.1, "No Tumor", {}),
+        (0.6, "Tumor", {"label": "Ambiguous"}),
+    ):
+        review(database, tumor, actual, **columns)
+    week = only(performance(database, MODULE, MONDAY))
+    assert week.accuracy is not None and week.accuracy.value == pytest.approx(2 / 3)
+    assert week.confusion["Tumor"] == {"Ambiguous": 1, "No Tumor": 0, "Tumor": 1}
+    assert {one.confidence for one in week.calibration} == {"0.9-1.0"}
+    assert week.brier_score == pytest.approx(0.01)
+
+
 def test_weeks_and_versions_and_modules_are_kept_apart(database: Engine) -> None:
     review(database, 0.9, "Tumor", at=MONDAY - timedelta(microseconds=1))
     review(database, 0.9, "No Tumor", at=MONDAY)
