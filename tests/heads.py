@@ -19,4 +19,5 @@ def head(seed: int) -> NDArray[np.uint8]:
 
 
 def sample(pixels: NDArray[np.uint8], name: str, class_name: str = "glioma") -> Sample:
-    return Sample(Path(class_name) / name, f"{class_name}/{name}", class_name, pixels)
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    return Sample(Path(class_name) / name, f"{class_name}/{name}", class_name, pixels, data)

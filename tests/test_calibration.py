@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.calibration import OperatingPoint, Platt, choose_operating_point, fit_platt
+from training.calibration import OperatingPoint, Platt, choose_confidence, choose_operating_point, fit_platt
 
 
 def overconfident(n: int = 20_000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -106,3 +106,14 @@ def test_an_operating_point_needs_both_classes_and_probabilities() -> None:
         choose_operating_point(np.array([0.5, 0.6]), np.array([True, True]))
     with pytest.raises(ValueError, match=r"0\.\.1"):
         choose_operating_point(np.array([0.5, np.nan]), np.array([True, False]))
+
+
+def test_a_label_counts_as_confident_from_where_enough_of_them_are_right() -> None:
+    confidence = np.array([0.5, 0.6, 0.7, 0.8, 0.9])
+    right = np.array([False, True, False, True, True])
+    assert choose_confidence(confidence, right, certain=1.0) == pytest.approx(0.75)
+    assert choose_confidence(confidence, right, certain=0.75) == pytest.approx(0.55)
+
+
+def test_where_no_label_is_sure_enough_none_counts_as_confident() -> None:
+    assert choose_confidence(np.array([0.5, 0.9]), np.array([True, False])) == 1.0

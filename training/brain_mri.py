@@ -9,4 +9,5 @@ class BrainMri(Recipe):
 
     manifest_name = "brain-tumor-mri"
     folders = FOLDERS
+    has_original = True
     healthy = "No Tumor"

@@ -153,6 +153,20 @@ def choose_operating_point(
     )
 
 
+def choose_confidence(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, certain: float = 0.99) -> float:
+    """Choose from where a label counts as confident, on the validation split; both (n,), the confidence 0..1.
+
+    The lowest threshold at or above which at least `certain` of the labels are right, midway between two scores; 1
+    if there is none, as no label then deserves it. Raises ValueError without scans.
+    """
+    if not confidence.size:
+        raise ValueError("a threshold needs scans")
+    scores, rank = np.unique(confidence, return_inverse=True)
+    above, right_above = (np.cumsum(np.bincount(rank, of)[::-1])[::-1] for of in (np.ones(rank.size), right))
+    enough = np.flatnonzero(right_above >= certain * above)
+    return _between(scores, enough[0]) if enough.size else 1.0
+
+
 def _cumulative(rank: NDArray[np.intp], scores: int) -> NDArray[np.int64]:
     """Count at each of the scores + 1 cuts how many lie below it."""
     return np.concatenate([[0], np.cumsum(np.bincount(rank, minlength=scores))])

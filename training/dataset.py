@@ -36,16 +36,22 @@ class Sample:
 def find_files(root: Path, folders: Mapping[str, str] = FOLDERS) -> list[tuple[Path, str]]:
     """Return every file below a folder whose name is known (at any depth) with its class, in a stable order.
 
-    `folders`: class by the folder's name. Raises FileNotFoundError, naming the folders, if there is no such file.
+    `folders`: class by the folder's `plain` name. Raises FileNotFoundError, naming the folders, if there is no such
+    file.
     """
     found = [
-        (path, folders[path.parent.name])
+        (path, folders[plain(path.parent.name)])
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.parent.name in folders
+        if path.is_file() and plain(path.parent.name) in folders
     ]
     if not found:
         raise FileNotFoundError(f"no labelled scans: expected folders named {', '.join(sorted(folders))}")
     return found
+
+
+def plain(name: str) -> str:
+    """Return a folder's name as it is compared: in lower case, its words parted by _."""
+    return name.lower().replace(" ", "_").replace("-", "_")
 
 
 def load(

@@ -37,14 +37,18 @@ def fit(
     knows the data set's own look is not the one kept.
     """
     run.mkdir(parents=True, exist_ok=True)
-    journal = _Journal(run, stage.patience)
+    journal = Journal(run, stage.patience)
     side = network.input_shape[1]
     if journal.epochs_done and (run / "last.keras").exists():
         network = keras.saving.load_model(run / "last.keras")
     else:
         keras.utils.set_random_seed(stage.seed)
         network.compile(
-            keras.optimizers.AdamW(_schedule(stage, len(train)), weight_decay=stage.weight_decay, clipnorm=1.0),
+            keras.optimizers.AdamW(
+                schedule(stage.peak_rate, stage.epochs, math.ceil(len(train) / stage.batch)),
+                weight_decay=stage.weight_decay,
+                clipnorm=1.0,
+            ),
             loss="binary_crossentropy",
             metrics=["accuracy", keras.metrics.AUC(name="auc")],
         )
@@ -60,15 +64,14 @@ def fit(
     return keras.saving.load_model(run / "best.keras")
 
 
-def _schedule(stage: Stage, samples: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Warm up over two epochs, a quarter of a shorter run, then fall along a cosine."""
-    steps = math.ceil(samples / stage.batch)
-    warmup = max(1, int(min(2, stage.epochs / 4) * steps))
+def schedule(peak_rate: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Warm up over two epochs of `steps` batches, a quarter of a shorter run, then fall along a cosine."""
+    warmup = max(1, int(min(2, epochs / 4) * steps))
     return keras.optimizers.schedules.CosineDecay(
-        stage.peak_rate / 20,
-        decay_steps=stage.epochs * steps - warmup,
+        peak_rate / 20,
+        decay_steps=max(1, epochs * steps - warmup),
         alpha=0.02,
-        warmup_target=stage.peak_rate,
+        warmup_target=peak_rate,
         warmup_steps=warmup,
     )
 
@@ -82,7 +85,7 @@ def _validation(samples: Sequence[Sample], side: int, stage: Stage) -> tuple[NDA
     return np.concatenate([as_is, augmented]), np.array(targets, np.float32)[:, None]
 
 
-class _Journal(keras.callbacks.Callback):  # type: ignore[misc]
+class Journal(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes each epoch's figures and checkpoints, and stops the run; its state is the CSV alone."""
 
     def __init__(self, run: Path, patience: int) -> None:

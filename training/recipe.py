@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ class Recipe(ABC):
 
     manifest_name: str  # of the data set's split, in `training/manifests`
     folders: Mapping[str, str]  # class by the name of its folder
+    split: Literal["ours", "official"] = "ours"  # who divided the data set for this module
+    has_original: bool = False  # whether the data set has folders of its own, whose split is not ours
     healthy: str | None = None  # the label of scans that show nothing, if there is one
 
     def __init__(self, module: type[AnalysisModule]) -> None:

@@ -1,0 +1,70 @@
+"""How `chest-pneumonia` is made: the default recipe on MedMNIST's archive and split, judged beside MedMNIST's table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imip.analysis import analyse
+from imip.judgement import OUT_OF_DISTRIBUTION
+from imip.module import AnalysisModule
+from imip.scan import read_scan
+from training import medmnist
+from training.calibration import OperatingPoint
+from training.dataset import Sample
+from training.evaluation import Scored, evaluate
+from training.recipe import ROOT, Measured
+from training.small_cnn import SmallCnn
+from training.split import Dataset
+
+BRAIN = ROOT / "samples" / "brain-multiframe.dcm"
+ARCHIVE = "pneumoniamnist.npz"
+CLASSES = ("Normal", "Pneumonia")  # by their number in the archive
+PUBLISHED = {"ResNet-18 (28x28), MedMNIST v2": (0.944, 0.854)}  # ROC AUC, accuracy; Yang et al. 2023
+EVEN = OperatingPoint(threshold=0.5, uncertain_from=0.5, uncertain_to=0.5)  # as MedMNIST counts accuracy
+
+
+class ChestPneumonia(SmallCnn):
+    """The recipe of the shipped network."""
+
+    split = "official"
+
+    def samples(self, data: Path) -> tuple[list[Sample], int]:
+        """Read PneumoniaMNIST, from its archive or the folder that it lies in, or else films in labelled folders."""
+        archive = data / ARCHIVE if data.is_dir() else data
+        return (medmnist.read(archive, CLASSES), 0) if archive.exists() else super().samples(data)
+
+    def divide(self, samples: Sequence[Sample]) -> Dataset:
+        """Divide the archive as published. Raises KeyError if a film is not of it."""
+        return medmnist.official_split(samples)
+
+    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
+        figures = super().figures(measured, films=films)
+        figures["out_of_distribution"]["brain slices"] = round(flagged_brains(measured.module), 4)
+        return figures | {"tables": {"published": published(measured)}}
+
+
+def flagged_brains(module: AnalysisModule) -> float:
+    """Return the share of the sample brain slices that get the out-of-distribution warning."""
+    data = BRAIN.read_bytes()
+    frames = range(read_scan(data).frames)
+    analyses = [analyse(data, module, frame=frame, any_modality=True) for frame in frames]
+    return float(np.mean([OUT_OF_DISTRIBUTION in analysis.warnings for analysis in analyses]))
+
+
+def published(measured: Measured) -> dict[str, Any]:
+    """Return MedMNIST's figures beside this model's, as a table of the card."""
+    assert isinstance(measured.scored, Scored)
+    metrics = measured.report.metrics
+    even = evaluate(measured.scored, EVEN).metrics["accuracy"]
+    area = metrics["roc_auc"].as_dict()
+    return {
+        "title": "Beside the published figures for the same test films:",
+        "columns": ["Model", "ROC AUC", "Accuracy"],
+        "rows": [
+            ["this model, label by its threshold", area, metrics["accuracy"].as_dict()],
+            ["this model, label at probability 0.5", area, even.as_dict()],
+            *([name, *figures] for name, figures in PUBLISHED.items()),
+        ],
+    }
