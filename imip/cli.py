@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imip.commands import dashboards, drift, log, settings
+from imip.commands import dashboards, drift, log, score, settings
 from imip.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ app.add_typer(drift.drift, name="drift")
 app.add_typer(log.report, name="report")
 app.add_typer(dashboards.dashboards, name="dashboards")
 app.command()(log.performance)
+app.command()(score.score)
 app.command()(settings.settings)
 
 
@@ -46,6 +47,8 @@ def split(
     from training.split import make_manifest, read_manifest, write_manifest
 
     recipe = _recipe(module)
+    if recipe.split == "official":
+        raise typer.Exit(_say("This module's data set comes divided; there is no manifest to make."))
     entries = make_manifest(_samples(recipe, data))
     if not check:
         write_manifest(entries, recipe.manifest)
@@ -135,6 +138,8 @@ def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
 
 
 def _dataset(recipe: "Recipe", data: Path, original: bool) -> "Dataset":
+    if original and not recipe.has_original:
+        raise typer.Exit(_say("This module's data set has no other split than the one in use."))
     try:
         dataset = recipe.divide(_samples(recipe, data))
     except KeyError as fault:

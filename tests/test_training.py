@@ -126,3 +126,16 @@ def test_scans_outside_the_manifest_cannot_be_trained_on_by_mistake(tmp_path):
 def test_the_epochs_csv_and_numbers_are_finite(trained):
     rows = list(csv.DictReader((trained / "stage-1" / "epochs.csv").open()))
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+
+
+def test_a_data_set_that_comes_divided_is_not_divided_again(tmp_path):
+    for command in (["split"], ["train", "--original-split"]):
+        result = CliRunner().invoke(app, [*command, "chest-pneumonia", "--data", str(tmp_path)])
+        assert result.exit_code == 1
+        assert "data set" in result.stderr
+
+
+def test_an_unknown_module_is_refused_with_the_known_ones(tmp_path):
+    result = CliRunner().invoke(app, ["train", "lung", "--data", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "brain-tumor" in result.output
