@@ -48,7 +48,8 @@ def paint_lesion(pixels: Slice, rng: Rng) -> Slice:
     angle, squeeze = rng.uniform(0, np.pi), rng.uniform(0.6, 1.0)
     along = (xs - column) * np.cos(angle) + (ys - row) * np.sin(angle)
     across = (ys - row) * np.cos(angle) - (xs - column) * np.sin(angle)
-    wobble = 1 + 0.35 * _smooth_noise(pixels.shape, max(radius * 0.6, 2), rng)
+    # At least a third, or the noise's rare extremes would paint specks far from the mass.
+    wobble = np.maximum(1 / 3, 1 + 0.35 * _smooth_noise(pixels.shape, max(radius * 0.6, 2), rng))
     distance = np.hypot(along, across / squeeze) / radius * wobble  # 1 at the edge of the mass
     softness = rng.uniform(0.06, 0.25)
     mass = _fall(distance, 1.0, softness)
