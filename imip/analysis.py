@@ -15,6 +15,7 @@ from imip.modality import contradicts, require
 from imip.module import AnalysisModule
 from imip.output import Output
 from imip.overlay import draw_overlay
+from imip.path_picture import draw_below
 from imip.scan import Scan, read_scan
 
 Stage = Literal["decode", "preprocess", "infer", "measure", "explain", "overlay"]
@@ -86,6 +87,6 @@ def explain(analysis: Analysis) -> SliceHeatmap:
 
 
 def overlay_png(analysis: Analysis, heatmap: SliceHeatmap) -> bytes:
-    """Return the slice with its heatmap as a PNG."""
+    """Return the slice with its heatmap as a PNG, and below it the path to the judgement where that has reasons."""
     with analysis.watch.stage("overlay"):
-        return encode_png(draw_overlay(analysis.scan.pixels, heatmap))
+        return encode_png(draw_below(draw_overlay(analysis.scan.pixels, heatmap), analysis.judgement))

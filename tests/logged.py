@@ -24,7 +24,8 @@ def prediction(
     label = label or max(probabilities, key=lambda name: probabilities[name])
     return {
         "request_id": uuid4().hex, "at": at, "module": module, "version": version, "format": "png", "label": label,
-        "confidence": probabilities.get(label, max(probabilities.values())), "probabilities": dict(probabilities), "decision": "confident",
+        "confidence": probabilities.get(label, max(probabilities.values())),
+        "probabilities": dict(probabilities), "decision": "confident",
         "warnings": [], "seconds": {}, "features": {}, "embedding": b"", "attributes": {},
     }  # fmt: skip
 
