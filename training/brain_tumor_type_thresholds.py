@@ -1,0 +1,56 @@
+"""Where the probabilities of `brain-tumor-type` become answers: a threshold for each label, chosen on validation.
+
+Each is where Youden's J is highest, generalised to costs and to how common each side is: J alone would hold a missed
+tumor no worse than a healthy slice left open, and turn many right answers away for few wrong ones. That of No Tumor
+parts slices without a tumor from those with one. That of a type parts the right answers from the wrong ones, among the
+slices that would get that answer: what an abstention is for. Sources: Youden, Index for rating diagnostic tests, 1950;
+Perkins & Schisterman, The inconsistency of "optimal" cutpoints, American Journal of Epidemiology, 2006.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imip.modules.brain_tumor_type import HEALTHY, TYPES, BrainTumorType, decide
+
+LABELS: Final = BrainTumorType.about.labels
+MISSED_TUMOR: Final = 10.0  # its cost, in healthy slices left without an answer
+WRONG_TYPE: Final = 3.0  # its cost, in right answers withheld
+STARTING: Final[Mapping[str, float]] = {HEALTHY: 0.85, "Meningioma": 0.60, "Glioma": 0.55, "Pituitary": 0.55}
+
+Probabilities = NDArray[np.float64]  # (n, 4) calibrated, in the order of LABELS
+
+
+def choose(probabilities: Probabilities, actual: NDArray[np.str_]) -> dict[str, float]:
+    """Choose each label's threshold; `actual` (n,) are the true labels. Raises ValueError without both sides of one."""
+    thresholds = {HEALTHY: youden(_column(probabilities, HEALTHY), actual == HEALTHY, MISSED_TUMOR)}
+    called = answers(probabilities, {**thresholds, **dict.fromkeys(TYPES, 0.0)})
+    for name in TYPES:
+        would_be = called == name
+        thresholds[name] = youden(_column(probabilities, name)[would_be], actual[would_be] == name, WRONG_TYPE)
+    return thresholds
+
+
+def answers(probabilities: Probabilities, thresholds: Mapping[str, float]) -> NDArray[np.str_]:
+    """Return what the module answers, (n,), by its own rule."""
+    rows = (dict(zip(LABELS, row, strict=True)) for row in probabilities.tolist())
+    return np.array([decide(row, thresholds) for row in rows])
+
+
+def youden(score: NDArray[np.float64], is_positive: NDArray[np.bool_], cost: float) -> float:
+    """Return the cut, midway between two scores, with most positives minus `cost` x negatives at or above it.
+
+    Of equals the lowest. Both arrays are (n,). Raises ValueError without both positives and negatives.
+    """
+    if is_positive.all() or not is_positive.any():
+        raise ValueError("Youden's J needs scans of both sides")
+    scores = np.unique(score)
+    cuts = np.concatenate([[0.0], (scores[:-1] + scores[1:]) / 2])
+    worth = np.where(is_positive, 1.0, -cost) @ (score[:, None] >= cuts)
+    return float(cuts[worth.argmax()])
+
+
+def _column(probabilities: Probabilities, label: str) -> NDArray[np.float64]:
+    return probabilities[:, LABELS.index(label)]
