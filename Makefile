@@ -46,8 +46,9 @@ containers: build ## make both images for docker-compose.yml; BACKEND=podman mak
 secrets: ## make the passwords that docker-compose.yml asks for
 	@deploy/compose/secrets.sh
 
-bench: environment ## measure what HTTP adds to the analysis, throughput, memory and start
+bench: environment ## measure what HTTP adds to the analysis, throughput, memory and start, and what each module costs
 	$(RUN) benchmarks.serving $(BENCH)
+	$(RUN) benchmarks.modules
 
 rehearsal: environment ## cause a drift, garbage, a flood and an outage, and see what alerts; REHEARSAL="--data DIR"
 	$(RUN) benchmarks.rehearsal $(REHEARSAL)

@@ -119,6 +119,23 @@ def evaluate(
         write_figures(recipe, measured, dataset, judged, films=films, leaky=leaky)
 
 
+@app.command()
+def compare(
+    data: Data, write: Annotated[bool, typer.Option("--write", help="write docs/comparison.md and its figure")] = False
+) -> None:
+    """Let all brain modules judge the same test scans, and see what their agreement says."""
+    from training import comparison, comparison_page
+
+    brain, others = comparison.shipped()
+    if len(brain) < 2:
+        raise typer.Exit(_say("There are fewer than two brain modules to compare."))
+    dataset = _dataset(brain[0], data, original=False)
+    compared = comparison.compare(comparison.judge(brain, dataset), others, dataset)
+    typer.echo(comparison_page.render(compared))
+    if write:
+        comparison_page.write(compared)
+
+
 def _recipe(module: str) -> "Recipe":
     from training import recipe
 

@@ -35,6 +35,8 @@ ALL = "all tumors"
 class BrainAnomaly(BrainMri):
     """The recipe of the shipped autoencoder."""
 
+    healthy = "Normal"
+
     def label(self, class_name: str) -> str:
         return "Normal" if class_name == "notumor" else "Anomaly"
 
