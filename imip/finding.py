@@ -65,7 +65,7 @@ class Finding(Answer):
     probabilities: dict[str, float]
     decision: Decided
     reasons: tuple[Reason, ...] = Field(description="why, step by step, of a module that can say it; else empty")
-    advice: str | None = Field(description="what to do with an answer that settles nothing")
+    advice: str | None = Field(description="what to make of the answer, where that needs saying")
     warnings: tuple[str, ...]
     scan: ScanFacts
     model: ModelVersion
