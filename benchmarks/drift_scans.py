@@ -14,8 +14,8 @@ from imip.features import FEATURES
 from imip.modules import AnalysisModule
 from monitoring.findings import Findings, of_analyses
 from monitoring.independence import independent_rows, kinship_limits
-from training.dataset import load
-from training.split import Split, divide
+from training.recipe import find
+from training.split import Split
 
 Rows = NDArray[np.intp]
 Limits = Mapping[str, float]
@@ -37,7 +37,8 @@ class Scans:
 
 def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
     """Return the validation and the test part."""
-    dataset = divide(load(data)[0])
+    recipe = find(module.name)
+    dataset = recipe.divide(recipe.samples(data)[0])
 
     def part(name: Split) -> Scans:
         samples = dataset.part(name)

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.colours import GREEN, ORANGE, PLAIN, high_is_bad, low_is_bad
+from dashboards.colours import GREEN, ORANGE, PLAIN
 from dashboards.frame import Row, page
 from dashboards.matchers import OF_MODULE, SERVED
 from dashboards.panels import Column, big_number, curves, density, listing
@@ -68,20 +68,19 @@ def _warnings() -> Row:
         curves(
             "Uncertain",
             "percentunit",
-            "Share of the last 30 minutes' findings whose decision is `uncertain`, that is near the threshold. On the "
-            "card's test part it is small; more means harder or foreign scans.",
+            "Share of the last 30 minutes' findings whose decision is `uncertain`, that is near a threshold. The card "
+            "says how large it is on the test part; more means harder or foreign scans.",
             over_time(f"module:imip_uncertain:ratio_rate30m{{{OF_MODULE}}}", "{{module}}"),
-            steps=high_is_bad(orange=0.1, red=0.25),
             width=8,
             empty="No finding lately",
         ),
         curves(
             "Mean confidence",
             "percentunit",
-            "Mean calibrated confidence of the last 30 minutes' findings. It falls when scans become foreign or poor.",
+            "Mean calibrated confidence of the last 30 minutes' findings. It falls when scans become foreign or poor; "
+            "what is usual differs by module.",
             over_time(f"module:imip_confidence:mean30m{{{OF_MODULE}}}", "{{module}}"),
-            steps=low_is_bad(red=0.75, orange=0.85),
-            least=0.5,
+            least=0,
             most=1,
             width=8,
             empty="No finding lately",
@@ -119,7 +118,7 @@ def _rightness() -> Row:
                 ),
             ],
             limit=".*bound",
-            least=0.5,
+            least=0,
             most=1,
             empty="No finding yet",
         ),
@@ -144,7 +143,8 @@ def _rightness() -> Row:
 
 
 def _labels() -> Row:
-    labelled = f"sum by (module, confidence) ({LABELLED})"
+    chosen = f'({LABELLED} and on (module, predicted) label_replace({LABELLED}, "predicted", "$1", "actual", "(.+)"))'
+    labelled = f"sum by (module, confidence) {chosen}"  # without abstentions, which are no true label
     share = f"sum by (module, confidence) {right(LABELLED)} / ({labelled} > 0)"
     return "What reviewers said, 30 days", [
         big_number(
@@ -160,7 +160,7 @@ def _labels() -> Row:
             "Confusion",
             "short",
             "Labelled findings by the label a reviewer gave and the one the model gave. Rows where they differ are "
-            "errors; actual `Tumor` with another answer is the grave one.",
+            "errors or abstentions; a finding such as a tumor that was answered otherwise is the grave one.",
             rows(f"sum by (module, actual, predicted) ({PAIRS}) and on (module) sum by (module) ({PAIRS}) > 0"),
             columns=[
                 Column("module", "Module"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from imip.errors import ArtifactError
 
@@ -41,7 +41,14 @@ class Calibration(_Part):
     """How scores were made probabilities; already inside the engine."""
 
     method: str
-    parameters: dict[str, float]
+    parameters: dict[str, FiniteFloat]
+
+    def at(self, name: str) -> float:
+        """Return a parameter. Raises ArtifactError if the card does not have it."""
+        try:
+            return self.parameters[name]
+        except KeyError:
+            raise ArtifactError(f"card.yaml has no calibration parameter '{name}'") from None
 
 
 class OutOfDistribution(_Part):
@@ -82,6 +89,11 @@ class Card(_Part):
     def answers(self) -> tuple[str, ...]:
         """Every label that a finding can have."""
         return self.labels if self.abstention is None else (*self.labels, self.abstention)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """The labels whose misses matter: of two the first, which is the one to find; of more all."""
+        return self.labels[:1] if len(self.labels) == 2 else self.labels
 
     def interval(self, figure: str) -> tuple[float, float] | None:
         """Return the 95% interval of a figure on the clean test part; None if that is not known."""

@@ -1,4 +1,4 @@
-"""A label's Grad-CAM laid over the slice: where it peaks, how far it reaches, and how it looks as a picture."""
+"""A label's heatmap laid over the slice: where it peaks, how far it reaches, and how it looks as a picture."""
 
 from dataclasses import dataclass
 

@@ -43,9 +43,9 @@ class DriftSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Read once at start. A value of the wrong form stops the server with a message that names the setting."""
+    """Read once at start. An empty value is as none; one of the wrong form stops the server and is named."""
 
-    model_config = SettingsConfigDict(env_prefix="IMIP_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="IMIP_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     workers: Literal["cpu_count"] | PositiveInt = Field(default="cpu_count", description="API worker processes")
     modules: tuple[str, ...] = Field(

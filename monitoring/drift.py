@@ -24,7 +24,7 @@ SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float
 def detectors(reference: Findings, labels: Sequence[str], settings: DriftSettings) -> tuple[Detector, ...]:
     """Return the detectors that the settings name, in that order, for windows of one module.
 
-    `labels` are all labels of the module. Raises ValueError if a feature is not in the reference.
+    `labels` are all that a finding of the module can have. Raises ValueError if a feature is not in the reference.
     """
     make: Mapping[str, Callable[[], Detector]] = {
         EmbeddingDrift.name: lambda: EmbeddingDrift(reference, settings.level, settings.permutations),

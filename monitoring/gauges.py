@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from imip.card import Card
 from monitoring import metrics
 from monitoring.checks import Check
-from monitoring.history import extent, last_confidences
+from monitoring.history import extent, last_chances
 from monitoring.performance import CONFIDENCE_BINS, estimated_accuracy, labelled
 
 LABELLED_SINCE = timedelta(days=30)
@@ -45,7 +45,7 @@ def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
                 for confidence in CONFIDENCE_BINS:
                     found = counts[predicted, actual, confidence]
                     metrics.labelled_findings.labels(card.module, predicted, actual, confidence).set(found)
-        newest = last_confidences(engine, card.module, ESTIMATED_FINDINGS)
+        newest = last_chances(engine, card.module, card.labels, ESTIMATED_FINDINGS)
         if (estimate := estimated_accuracy(np.array(newest))) is not None:
             metrics.estimated_accuracy.labels(card.module).set(estimate.value)
 

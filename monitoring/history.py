@@ -1,6 +1,6 @@
 """The prediction log's reading end. Every query walks an index and is bounded, so none grows with the log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -52,11 +52,12 @@ def newest(engine: Engine, module: str, version: str, rows: int, wanted: Filter 
     return _read(engine, select(last).where(last.c.version == version).order_by(last.c.at, last.c.id))
 
 
-def last_confidences(engine: Engine, module: str, most: int) -> list[float]:
-    """Return the confidences of a module's newest predictions."""
-    query = _select((predictions.c.confidence,), Filter(module), descending=True).limit(most)
+def last_chances(engine: Engine, module: str, labels: Collection[str], most: int) -> list[float]:
+    """Return how likely each of a module's newest answers is right: the confidence in a label, 0 of an abstention."""
+    c = predictions.c
+    query = _select((c.label, c.confidence), Filter(module), descending=True).limit(most)
     with engine.execution_options(reading=True).connect() as connection:
-        return list(connection.execute(query).scalars())
+        return [confidence if label in labels else 0.0 for label, confidence in connection.execute(query)]
 
 
 def newer(engine: Engine, module: str, than: Position | None, most: int) -> int:

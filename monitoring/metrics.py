@@ -34,7 +34,10 @@ stage_duration = Histogram(
 predictions = Counter("imip_predictions", "Findings answered", ["module", "label"])
 decisions = Counter("imip_decisions", "Findings answered by how sure the decision was", ["module", "decision"])
 confidence = Histogram(
-    "imip_confidence_ratio", "Calibrated probability of the label given", ["module"], buckets=RATIO_BUCKETS
+    "imip_confidence_ratio",
+    "Calibrated probability of the label given; the highest one of an abstention",
+    ["module"],
+    buckets=RATIO_BUCKETS,
 )
 warnings = Counter("imip_warnings", "Warnings given with findings", ["module", "warning"])
 rejections = Counter("imip_rejections", "Requests refused, a full worker's among them", ["reason"])

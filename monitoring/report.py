@@ -43,7 +43,7 @@ class ReportFacts:
     """What the report is about; sizes are counted from the findings."""
 
     module: str
-    sought: str  # the label looked for, such as "Tumor"
+    sought: tuple[str, ...]  # the labels whose sensitivity is shown, such as "Tumor"
     level: float  # of the false discovery rate over the features; of confidence and labels, one by one
     model_version: str
     reference_version: str

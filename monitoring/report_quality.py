@@ -16,8 +16,8 @@ DATES = 8  # at most, under a chart
 Shares = Sequence[Interval | None]  # one a week
 
 
-def quality_section(quality: Sequence[WeekPerformance], sought: str) -> str:
-    """Return the section as HTML; `sought` is the label whose sensitivity and false negative rate it shows."""
+def quality_section(quality: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
+    """Return the section as HTML; `sought` are the labels whose sensitivity and false negative rate it shows."""
     weeks = sorted(quality, key=lambda week: (week.week, week.version))
     unlabelled = "" if any(week.labelled for week in weeks) else f"<p>{NO_LABELS}</p>"
     if not weeks:
@@ -39,16 +39,17 @@ def _false_negative_rate(week: WeekPerformance, sought: str) -> Interval | None:
     return found.false_negative_rate if found else None
 
 
-def _table(weeks: Sequence[WeekPerformance], sought: str) -> str:
-    name = escape(sought)
+def _table(weeks: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
+    names = "".join(f"<th>Sensitivity ({escape(one)})<th>False negative rate ({escape(one)})" for one in sought)
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(week, sought))}</tr>" for week in weeks)
-    return f"""<table><tr><th>Week of<th>Model version<th>Labelled<th>Accuracy<th>Sensitivity ({name})
-<th>False negative rate ({name})<th>Estimated accuracy</tr>{rows}</table>
+    return f"""<table><tr><th>Week of<th>Model version<th>Labelled<th>Accuracy{names}
+<th>Estimated accuracy</tr>{rows}</table>
 <p>In brackets and as bars: 95% intervals. Rates count the labelled findings only; the estimate needs no labels.</p>"""
 
 
-def _cells(week: WeekPerformance, sought: str) -> tuple[str, ...]:
-    shares = (week.accuracy, _sensitivity(week, sought), _false_negative_rate(week, sought), week.estimated_accuracy)
+def _cells(week: WeekPerformance, sought: Sequence[str]) -> tuple[str, ...]:
+    found = [share for one in sought for share in (_sensitivity(week, one), _false_negative_rate(week, one))]
+    shares = (week.accuracy, *found, week.estimated_accuracy)
     return (week.week.isoformat(), week.version, str(week.labelled), *(_text(share) for share in shares))
 
 
@@ -56,15 +57,17 @@ def _text(share: Interval | None) -> str:
     return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})" if share else "unknown"
 
 
-def _charts(weeks: Sequence[WeekPerformance], sought: str) -> str:
+def _charts(weeks: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
     dates = [week.week.isoformat() for week in weeks]
     accuracies = [week.accuracy for week in weeks]
     estimates = [week.estimated_accuracy for week in weeks]
-    return (
-        _chart("Accuracy (crosses: estimated)", dates, accuracies, estimates)
-        + _chart(f"Sensitivity ({sought})", dates, [_sensitivity(week, sought) for week in weeks])
-        + _chart(f"False negative rate ({sought})", dates, [_false_negative_rate(week, sought) for week in weeks])
-    )
+    charts = [_chart("Accuracy (crosses: estimated)", dates, accuracies, estimates)]
+    for one in sought:
+        found, missed = zip(
+            *((_sensitivity(week, one), _false_negative_rate(week, one)) for week in weeks), strict=True
+        )
+        charts += [_chart(f"Sensitivity ({one})", dates, found), _chart(f"False negative rate ({one})", dates, missed)]
+    return "".join(charts)
 
 
 def _chart(title: str, dates: Sequence[str], measured: Shares, estimated: Shares = ()) -> str:

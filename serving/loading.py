@@ -31,7 +31,7 @@ def load_warm(folder: Path) -> AnalysisModule:
     metrics.module_load_duration.labels(module.name).set(seconds)
     metrics.module_memory.labels(module.name).set(memory)
     told = {"model": f"{module.name}:{module.card.version}", "seconds": round(seconds, 3), "bytes": memory}
-    log.info("module loaded", extra=told)
+    log.info("module loaded", extra={"fields": told})
     return module
 
 

@@ -7,8 +7,7 @@ import bentoml
 import yaml
 from bentoml.exceptions import NotFound
 
-from imip.artifact import CARD, REFERENCE
-from imip.card import Card
+from imip.artifact import CARD, REFERENCE, read_card
 from imip.errors import ArtifactError, UnknownModule
 from imip.modules import MODULES, load
 from imip.settings import Settings
@@ -34,13 +33,18 @@ def pinned(settings: Settings) -> dict[str, str]:
 
 
 def tag(module: str, version: str | None) -> str:
-    """Return the store's tag of a module's version, by default the shipped one, or that which the Bento was built with.
+    """Return the store's tag of a module's version: the one named, or that which the Bento was built with, or the
+    shipped one, or the newest in the store of a module that is not shipped.
 
-    Raises ArtifactError if no version is named and none is shipped.
+    Raises ArtifactError if no version is named and there is none.
     """
     if version:
         return f"{module}:{version}"
-    return _packed_tag(module) if IN_BENTO else f"{module}:{_shipped_card(module).version}"
+    if IN_BENTO:
+        return _packed_tag(module)
+    if (SHIPPED / module / CARD).exists():
+        return f"{module}:{read_card(SHIPPED / module).version}"
+    return _newest_tag(module)
 
 
 def ensure(module: str, version: str | None) -> None:
@@ -93,7 +97,7 @@ def _holds(name: str) -> bool:
 
 
 def _same_card(one: Path, other: Path) -> bool:
-    """The version is the graph's; thresholds and texts may change under it."""
+    """The version is the engine's; thresholds and texts may change under it."""
     return (other / CARD).exists() and (one / CARD).read_bytes() == (other / CARD).read_bytes()
 
 
@@ -106,8 +110,8 @@ def _packed_tag(module: str) -> str:
         raise ArtifactError(f"this Bento was built without a model of {module}") from None
 
 
-def _shipped_card(module: str) -> Card:
+def _newest_tag(module: str) -> str:
     try:
-        return Card.read(SHIPPED / module / CARD)
-    except OSError as fault:
-        raise ArtifactError(f"no artifact of {module} is shipped, and no version is named") from fault
+        return str(bentoml.models.get(f"{module}:latest").tag)
+    except NotFound:
+        raise ArtifactError(f"no {module} is shipped or in the model store; `imip train` makes one") from None

@@ -13,7 +13,7 @@ from imip.artifact import read_artifact
 from imip.errors import FrameOutOfRange, ScanTooLarge
 from imip.limits import Limits
 from imip.module import AnalysisModule
-from imip.modules import load
+from imip.modules import MODULES, load
 from imip.outliers import ReferenceDistance
 from imip.output import Output
 from imip.settings import DriftSettings, Settings
@@ -165,6 +165,14 @@ def test_a_value_of_the_wrong_form_is_refused_by_name(monkeypatch: pytest.Monkey
     monkeypatch.setenv(f"IMIP_{name}", text)
     with pytest.raises(ValidationError, match=re.escape(name.lower())):
         Settings()
+
+
+def test_the_modules_served_by_default_are_those_shipped_and_an_empty_value_means_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMIP_MODULES", "")
+    shipped = {path.parent.name for path in REPOSITORY.glob("models/*/card.yaml")}
+    assert set(Settings().modules) == shipped == set(MODULES)
 
 
 def test_every_setting_says_what_it_is_for_and_defaults_are_the_limits() -> None:

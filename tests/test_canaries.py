@@ -13,6 +13,7 @@ from pydicom.datadict import DicomDictionary
 from sqlalchemy import select
 
 from imip.features import FEATURES
+from imip.modules import MODULES
 from monitoring.database import connect
 from monitoring.export import export
 from monitoring.findings import Findings
@@ -48,13 +49,20 @@ def named_scan() -> bytes:
 def told(tmp_path_factory: pytest.TempPathFactory, named_scan: bytes) -> Iterator[tuple[Server, list[bytes]]]:
     """A server that was told the name in every way, and its answers."""
     headers = {"User-Agent": NAME, "Cookie": f"patient={NAME}", "X-Request-ID": NAME, "X-Forwarded-For": NAME}
-    with running(tmp_path_factory.mktemp("canary"), IMIP_WORKERS="1") as server:
+    modules = sorted(MODULES, key=lambda name: name != "brain-tumor")
+    settings = {"IMIP_WORKERS": "1", "IMIP_MODULES": json.dumps(modules)}
+    with running(tmp_path_factory.mktemp("canary"), **settings) as server:
         files = {"file": (f"{NAME}.dcm", named_scan, NAME)}
         answers = [
             server.http.post("/predict", files=files, headers=headers),
-            server.http.post("/heatmap", files=files, headers={**headers, "Accept": "application/json"}),
+            *(
+                server.http.post(
+                    f"/heatmap?module={name}", files=files, headers={**headers, "Accept": "application/json"}
+                )
+                for name in modules
+            ),
         ]
-        assert [answer.status_code for answer in answers] == [200, 200]
+        assert {answer.status_code for answer in answers} == {200}
         feedback = {"request_id": answers[0].json()["request_id"], "label": answers[0].json()["label"]}
         answers += [
             server.http.post("/feedback", json=feedback, headers=headers),
@@ -97,12 +105,12 @@ def test_no_row_of_the_log_names_anyone_or_says_whence_a_request_came(told: tupl
 def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], tmp_path: Path) -> None:
     engine = connect(url(told[0]))
     for format in ("csv", "parquet"):
-        assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == 2  # type: ignore[arg-type]
+        assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == 1 + len(MODULES)  # type: ignore[arg-type]
         assert clean((tmp_path / f"log.{format}").read_bytes())
     (row, *_) = rows = newest(engine, "brain-tumor", version(told[0]), 10)
     current = as_findings(rows * 15, FEATURES)
     now = datetime.now(UTC)
-    facts = ReportFacts("brain-tumor", "Tumor", 0.05, version(told[0]), "0", row["at"], row["at"], now)
+    facts = ReportFacts("brain-tumor", ("Tumor",), 0.05, version(told[0]), "0", row["at"], row["at"], now)
     assert clean(drift_report(shifted(current), current, (), facts).encode())
 
 

@@ -5,9 +5,15 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine
 
+from imip.artifact import read_card
+from imip.modules import MODULES
 from imip.settings import DriftSettings
 from monitoring.findings import Findings
+from monitoring.reference import artifact_reference
+from monitoring.watch import Watch
+from server import REPOSITORY
 
 pytest.importorskip("alibi_detect")
 
@@ -171,3 +177,16 @@ def test_detectors_share_the_level_of_a_check() -> None:
             reference, LABELS, SETTINGS.model_copy(update={"detectors": (name,), "p_value": SETTINGS.level})
         )
         assert detector(findings(60, 2)).threshold == alone[0](findings(60, 2)).threshold
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_every_shipped_module_is_watched_by_what_it_may_answer(name: str) -> None:
+    folder = REPOSITORY / "models" / name
+    card = read_card(folder)
+    reference = artifact_reference(folder, card)
+    watch = Watch(create_engine("sqlite://"), card, reference, DriftSettings())
+    size = len(reference.findings)
+    results = watch.results(reference, reference.findings.take(range(0, size, 2)))
+    assert [result.detector for result in results] == ["mmd", "ks", "chi2"]
+    assert not any(result.drifted for result in results)
+    assert {*reference.findings.labels.tolist()} <= {*card.answers}

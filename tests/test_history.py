@@ -13,10 +13,11 @@ from sqlalchemy import Engine, RowMapping, event
 
 from logged import AT, log, prediction
 from monitoring import history
-from monitoring.history import Filter, Position, as_findings, last_confidences, newer, newest, oldest_first, recent
+from monitoring.history import Filter, Position, as_findings, last_chances, newer, newest, oldest_first, recent
 from monitoring.record import EMBEDDING
 
 MODULE, OTHER, RARE, SILENT = "brain-tumor", "dementia", "stroke", "silent"
+LABELS = ("Tumor", "No Tumor")
 SECOND = timedelta(seconds=1)
 MANY = 4_000  # rows; so many that no planner prefers to read them all
 
@@ -129,11 +130,13 @@ def test_newer_counts_no_further_than_asked(database: Engine) -> None:
     assert newer(database, MODULE, places[0], 3) == 3
 
 
-def test_the_last_confidences_are_of_the_newest_findings(database: Engine) -> None:
+def test_the_last_chances_are_of_the_newest_findings_and_none_of_an_abstention(database: Engine) -> None:
     shares = [0.5, 0.6, 0.7, 0.8, 0.9]
     log(database, *(prediction({"Tumor": p, "No Tumor": 1 - p}, at=AT + SECOND * p) for p in reversed(shares)))
     log(database, prediction({"Healthy": 1.0}, module=OTHER, at=AT + SECOND * 9))
-    assert last_confidences(database, MODULE, 3) == [0.9, 0.8, 0.7]
+    assert last_chances(database, MODULE, LABELS, 3) == [0.9, 0.8, 0.7]
+    log(database, prediction({"Tumor": 0.6, "No Tumor": 0.4}, label="Ambiguous", at=AT + SECOND * 9))
+    assert last_chances(database, MODULE, LABELS, 2) == [0.0, 0.9]
 
 
 def test_predictions_become_arrays_and_what_was_not_logged_no_number(database: Engine) -> None:
@@ -192,8 +195,8 @@ QUERIES: dict[str, Callable[[Engine], object]] = {
     "newer": lambda engine: newer(engine, MODULE, MIDDLE, ROWS),
     "newer than a late one": lambda engine: newer(engine, MODULE, LATE, ROWS),
     "newer of a module that is silent": lambda engine: newer(engine, SILENT, MIDDLE, ROWS),
-    "last confidences of a module that is silent": lambda engine: last_confidences(engine, SILENT, ROWS),
-    "last confidences": lambda engine: last_confidences(engine, MODULE, ROWS),
+    "last chances of a module that is silent": lambda engine: last_chances(engine, SILENT, LABELS, ROWS),
+    "last chances": lambda engine: last_chances(engine, MODULE, LABELS, ROWS),
     "oldest first": lambda engine: next(oldest_first(engine, Filter())),
     "oldest first of a label": lambda engine: next(oldest_first(engine, Filter(label="Tumor"))),
 }

@@ -24,7 +24,7 @@ pytest.importorskip("evidently", reason="comes with the extra `report`")
 REPOSITORY = Path(__file__).resolve().parent.parent
 MADE = datetime(2025, 3, 1, 12, tzinfo=UTC)
 FACTS = ReportFacts(
-    "brain-tumor", "Tumor", 0.05, "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE
+    "brain-tumor", ("Tumor",), 0.05, "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE
 )
 TUMOR = LabelPerformance(
     label="Tumor",
@@ -238,9 +238,15 @@ def test_shows_a_week_without_a_labelled_tumour(
 
 
 def test_shows_the_label_that_is_sought(undrawn: Callable[..., str]) -> None:
-    page = undrawn([WEEK], replace(FACTS, sought="No Tumor"))
+    page = undrawn([WEEK], replace(FACTS, sought=("No Tumor",)))
     assert "<td>0.750 (0.500 to 0.850)</td><td>0.250 (0.150 to 0.500)</td>" in page
     assert "0.800 (0.600 to 0.900)" not in page
+
+
+def test_shows_every_label_where_each_is_sought(undrawn: Callable[..., str]) -> None:
+    page = undrawn([WEEK], replace(FACTS, sought=("Tumor", "No Tumor")))
+    assert "<th>Sensitivity (Tumor)<th>False negative rate (Tumor)<th>Sensitivity (No Tumor)" in page
+    assert page.count("<svg") == 5
 
 
 def test_draws_measured_and_estimated_shares_with_their_intervals(undrawn: Callable[..., str]) -> None:
@@ -262,7 +268,7 @@ def test_lets_no_name_open_a_tag() -> None:
     then, now = (replace(findings(40, seed), names=names, labels=np.full(40, hostile)) for seed in (0, 1))
     now = replace(now, features=now.features + np.float32(9))
     week = WEEK.model_copy(update={"version": hostile, "labels": (TUMOR.model_copy(update={"label": hostile}),)})
-    facts = replace(FACTS, module=hostile, sought=hostile, reference_version=hostile)
+    facts = replace(FACTS, module=hostile, sought=(hostile,), reference_version=hostile)
     page = drift_report(then, now, [week], facts)
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page

@@ -41,7 +41,7 @@ class Detectors:
         self.fault: Exception | None = None
 
     def __call__(self, reference: Findings, labels: Sequence[str], settings: DriftSettings) -> tuple["Detectors.One"]:
-        assert (tuple(labels), settings) == (CARD.labels, SETTINGS)
+        assert (tuple(labels), settings) == (CARD.answers, SETTINGS)
         self.references.append(reference)
         return (Detectors.One(self, len(reference)),)
 

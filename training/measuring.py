@@ -15,20 +15,31 @@ PARTS = {
     "original": "Original Testing folder",
     "original_new": "Original Testing, new groups only",
 }
+OF_THE_LEAK = ("original", "original_new", "parts", "notes")
 LEAK = """\
 The columns on the original split judge another network, trained on the data set's own Training folder
-(`imip train brain-tumor --original-split --epochs 10`): on all of its Testing folder, and on those of its scans that
-share no group with Training. What parts the two columns is the leak; a dash means that no healthy scan is new."""
+(`imip train {0} --original-split --epochs 10`, then `imip evaluate {0} --leaky DIR`): on all of its Testing folder,
+and on those of its scans that share no group with Training. What parts the two columns is the leak; a dash means that
+no healthy scan is new."""
 
 
 def write_figures(
     recipe: Recipe, measured: Measured, dataset: Dataset, artifact: Path, *, films: Path | None, leaky: Path | None
 ) -> None:
-    """Write the figures of the test part into the artifact's card, and the page. The options are `imip evaluate`'s."""
-    figures: dict[str, Any] = recipe.figures(measured, films=films)
+    """Write the figures of the test part into the artifact's card, and the page. The options are `imip evaluate`'s.
+
+    Without `leaky` the card keeps what it says of the network trained on the original split: that is another one.
+    """
+    given = {"--films FILE": films, "--leaky DIR": leaky}
+    options = "".join(f" {option}" for option, value in given.items() if value is not None)
+    figures: dict[str, Any] = {"command": f"imip evaluate {recipe.module.name} --data DATA{options} --write-card"}
+    figures |= recipe.figures(measured, films=films)
+    earlier = measured.module.card.metrics
+    if leaky is None and "original" in earlier:
+        figures |= {name: earlier[name] for name in OF_THE_LEAK}
     if leaky is not None:
         figures |= {name: report.as_dict() for name, report in leak(recipe, leaky, dataset).items()}
-        figures |= {"parts": PARTS, "notes": [LEAK]}
+        figures |= {"parts": PARTS, "notes": [LEAK.format(recipe.module.name)]}
     card = measured.module.card.model_copy(update={"metrics": figures})
     card.write(artifact / CARD)
     folder = PAGES / card.module

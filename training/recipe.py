@@ -142,7 +142,6 @@ class Recipe(ABC):
         """
         warned = float(np.mean([OUT_OF_DISTRIBUTION in analysis.warnings for analysis in measured.analyses]))
         return {
-            "command": f"imip evaluate {self.module.name} --data DATA --write-card",
             "test": measured.report.as_dict(),
             "out_of_distribution": {"held-out scans": round(warned, 4), **flagged_shares(measured.module, films)},
         }
