@@ -94,7 +94,7 @@ class Scoring:
             self.folder.stat()
             return {"error": "unreadable file", "message": fault.strerror}
         except Exception as fault:  # noqa: BLE001 (whatever it is, the next file may do)
-            return {"error": "unexpected error", "message": f"{type(fault).__name__}: {fault}"}
+            return {"error": "unexpected error", "message": type(fault).__name__}  # its own words may be the file's
         return row(analysis)
 
 

@@ -70,7 +70,7 @@ def train(
     from serving import store
 
     recipe, folder = _recipe(module), run or Path("runs") / module
-    dataset = _dataset(recipe, data, original)
+    dataset = _dataset(recipe, data, original, begins=True)
     _export(recipe, recipe.train(dataset, folder, epochs), dataset, folder / "artifact")
     typer.echo(f"Added to the model store: {store.add(folder / 'artifact')}")
 
@@ -103,6 +103,8 @@ def evaluate(
     from training.split import all_for_test
 
     recipe = _recipe(module)
+    if leaky is not None:
+        _require_original(recipe)
     judged, samples = artifact or recipe.artifact, _samples(recipe, data)
     try:
         dataset = recipe.divide(samples)
@@ -154,14 +156,22 @@ def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
     return samples
 
 
-def _dataset(recipe: "Recipe", data: Path, original: bool) -> "Dataset":
-    if original and not recipe.has_original:
-        raise typer.Exit(_say("This module's data set has no other split than the one in use."))
+def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = False) -> "Dataset":
+    if original:
+        _require_original(recipe)
+    samples = _samples(recipe, data)
+    if begins:
+        recipe.begin(samples)
     try:
-        dataset = recipe.divide(_samples(recipe, data))
+        dataset = recipe.divide(samples)
     except KeyError as fault:
         raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
     return dataset.as_published() if original else dataset
+
+
+def _require_original(recipe: "Recipe") -> None:
+    if not recipe.has_original:
+        raise typer.Exit(_say("This module's data set has no other split than the one in use."))
 
 
 def _export(recipe: "Recipe", weights: Path, dataset: "Dataset", out: Path) -> None:

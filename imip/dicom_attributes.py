@@ -20,12 +20,19 @@ ANNOTATED = "burned_in_annotation"
 ANNOTATION_POSSIBLE = "burned_in_annotation_possible"
 WARNINGS = (ANNOTATED, ANNOTATION_POSSIBLE)
 
+_MODALITIES = frozenset(  # the defined terms of PS3.3 C.7.3.1.1.1, from AS on the retired ones; SC is none, but in use
+    {"ANN", "AR", "ASMT", "AU", "BDUS", "BI", "BMD", "CFM", "CR", "CT", "CTPROTOCOL", "DG", "DMS", "DOC"}
+    | {"DX", "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "FID", "GM", "HC", "HD", "IO", "IOL", "IVOCT", "IVUS"}
+    | {"KER", "KO", "LEN", "LS", "M3D", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF"}
+    | {"OPV", "OSS", "OT", "PA", "PLAN", "POS", "PR", "PT", "PX", "REG", "RESP", "RF", "RG", "RTDOSE"}
+    | {"RTIMAGE", "RTINTENT", "RTPLAN", "RTRAD", "RTRECORD", "RTSEGANN", "RTSTRUCT", "RWV", "SEG", "SM", "SMR"}
+    | {"SR", "SRF", "STAIN", "TEXTUREMAP", "TG", "US", "VA", "XA", "XAPROTOCOL", "XC"}
+    | {"AS", "CD", "CF", "CP", "CS", "DD", "DF", "DM", "DS", "EC", "FA", "FS", "LP", "MA", "MS", "OPR", "ST"}
+    | {"VF", "SC"}
+)
 _DECLARED = frozenset({"YES", "NO"})
 _CODES = {
-    Tag.Modality: frozenset(
-        {"BI", "BMD", "CR", "CT", "DX", "ES", "GM", "IO", "IVOCT", "IVUS", "MG", "MR", "NM", "OCT", "OP", "OPT", "OT"}
-        | {"PT", "PX", "RF", "RG", "RTDOSE", "RTIMAGE", "SC", "SEG", "SM", "US", "XA", "XC"}
-    ),
+    Tag.Modality: _MODALITIES,
     Tag.MRAcquisitionType: frozenset({"1D", "2D", "3D"}),
     Tag.ScanningSequence: frozenset({"SE", "IR", "GR", "EP", "RM"}),
     Tag.PhotometricInterpretation: frozenset(

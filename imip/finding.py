@@ -50,7 +50,7 @@ class Reason(Answer):
     text: str
     measure: str = Field(description="what was measured")
     value: float
-    threshold: float = Field(description="what the value was compared with")
+    threshold: float | None = Field(description="what the value was compared with; null if with nothing")
 
 
 class Finding(Answer):

@@ -4,17 +4,24 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from imip.errors import ArtifactError
 from imip.output import Output
 
 GRAPH = "model.tflite"  # its file in an artifact
 
 
 class Graph:
-    """One compiled graph, ready to run. Not thread-safe: one instance a thread."""
+    """One compiled graph, ready to run. Not thread-safe: one instance a thread.
+
+    Raises ArtifactError if the bytes are none.
+    """
 
     def __init__(self, compiled: bytes) -> None:
-        interpreter = Interpreter(model_content=compiled, num_threads=1)
-        self._run = interpreter.get_signature_runner()
+        try:
+            interpreter = Interpreter(model_content=compiled, num_threads=1)
+            self._run = interpreter.get_signature_runner()
+        except ValueError as fault:
+            raise ArtifactError(f"{GRAPH} is no graph that can be run") from fault
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
         """Run the graph on one framed slice, (side, side) uint8."""

@@ -1,6 +1,6 @@
 """What each measure of a head is called in a sentence, and the sentence that compares it with a threshold."""
 
-from imip.judgement import Reason
+from imip.judgement import Compared, Reason
 from imip.texture import DISTANCES, PROPERTIES, RADII
 from imip.tree import Step
 
@@ -43,5 +43,6 @@ def reason(step: Step) -> Reason:
     digits = range(FEWEST, MOST)
     numbers = [(f"{step.value:.{n}g}", f"{step.threshold:.{n}g}") for n in digits]
     value, threshold = next((pair for pair in numbers if pair[0] != pair[1]), numbers[-1])
-    compared = "above" if step.above else "at most"
-    return Reason(f"{WORDS[step.measure]} {value} is {compared} {threshold}", step.measure, step.value, step.threshold)
+    compared: Compared = "above" if step.above else "at most"
+    text = f"{WORDS[step.measure]} {value} is {compared} {threshold}"
+    return Reason(text, step.measure, step.value, step.threshold, compared)

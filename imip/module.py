@@ -98,15 +98,20 @@ class Classifier(GraphModule):
         self._confident = artifact.card.decision.at("confident")
 
     def judge(self, output: Output) -> Judgement:
-        index = int(output.probabilities.argmax())
-        confidence = float(output.probabilities[index])
-        return Judgement(
-            label=self.card.labels[index],
-            confidence=confidence,
-            probabilities=by_label(self.card.labels, output),
-            decision="confident" if confidence >= self._confident else "uncertain",
-            heatmap=index,
-        )
+        return most_probable(self.card.labels, output, self._confident)
+
+
+def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> Judgement:
+    """Answer the most probable label; confident where its probability is at least that given."""
+    index = int(output.probabilities.argmax())
+    confidence = float(output.probabilities[index])
+    return Judgement(
+        label=labels[index],
+        confidence=confidence,
+        probabilities=by_label(labels, output),
+        decision="confident" if confidence >= confident else "uncertain",
+        heatmap=index,
+    )
 
 
 def by_label(labels: tuple[str, ...], output: Output) -> dict[str, float]:

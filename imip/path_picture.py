@@ -1,4 +1,4 @@
-"""The path to a judgement as a picture: each step a question with its two ways out, at the end what it led to.
+"""The path to a judgement as a picture: what was measured, each question with its two ways out, what they led to.
 
 It knows no module: any judgement with reasons can be drawn, to stand below its slice and heatmap.
 """
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from imip.judgement import Judgement, Reason
 
-NARROWEST = 320  # pixels; below that words cannot be read
+NARROWEST = 420  # pixels; on less, sentences become towers of words
 MARGIN = 6
-BOX, FORK, BAR = 24, 30, 18  # pixels; the height of a question, of its two ways out, and of a label's share
-FONT, SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+LINE, FORK, BAR = 17, 30, 18  # pixels; the height of a line of words, of two ways out, and of a label's share
+FONT, LARGEST = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 PALE, LIGHT, TAKEN = (110, 110, 110), (255, 255, 255), (30, 160, 252)  # BGR; the last a tone of the heatmap's colours
+WAYS = (("below", "at least"), ("at most", "above"))  # out of a question, by which side the threshold itself is on
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
@@ -30,55 +31,85 @@ def draw_below(picture: Picture, judgement: Judgement) -> Picture:
 def draw_path(judgement: Judgement, width: int) -> Picture:
     """Draw a judgement's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
     width = max(width, NARROWEST)
-    height = len(judgement.reasons) * (BOX + FORK) + BOX + len(judgement.probabilities) * BAR + 3 * MARGIN
-    panel = np.zeros((height, width, 3), np.uint8)
-    size = min(_fitting(reason.text, width - 4 * MARGIN) for reason in judgement.reasons)
-    top = MARGIN
-    for reason in judgement.reasons:
-        _box(panel, reason.text, top, LIGHT, size)
-        _fork(panel, reason, top + BOX)
-        top += BOX + FORK
     answer = f"{judgement.label}, {judgement.confidence:.0%}, {judgement.decision}"
-    _box(panel, answer, top, TAKEN, _fitting(answer, width - 4 * MARGIN))
-    top += BOX + MARGIN
-    for label, share in judgement.probabilities.items():
-        _share(panel, label, share, top)
-        top += BAR
+    size = _size([answer, *(reason.text for reason in judgement.reasons)], list(judgement.probabilities), width)
+    parts = []
+    for reason in judgement.reasons:
+        parts.append(_box(reason.text, LIGHT, size, width))
+        parts.append(_fork(_ways(reason), size, width) if reason.threshold is not None else _gap(width))
+    parts += [_box(answer, TAKEN, size, width), _gap(width)]
+    parts += [_share(label, share, size, width) for label, share in judgement.probabilities.items()]
+    return np.concatenate([_gap(width), *parts, _gap(width)])
+
+
+def _ways(reason: Reason) -> list[tuple[str, bool]]:
+    """Return both ways out of a question, the lower one first: its words, and whether it was taken."""
+    pair = next(pair for pair in WAYS if reason.compared in pair)
+    return [(f"{way} {reason.threshold:.3g}", way == reason.compared) for way in pair]
+
+
+def _box(text: str, colour: Colour, size: float, width: int) -> Picture:
+    """Draw a sentence in as many lines as it needs, framed."""
+    lines = _wrapped(text, size, width - 4 * MARGIN)
+    panel = np.zeros((len(lines) * LINE + MARGIN, width, 3), np.uint8)
+    cv2.rectangle(panel, (MARGIN, 0), (width - MARGIN - 1, len(panel) - 1), colour, 1)
+    for number, line in enumerate(lines, start=1):
+        _write(panel, line, (2 * MARGIN, number * LINE - 2), size, colour)
     return panel
 
 
-def _fork(panel: Picture, reason: Reason, top: int) -> None:
+def _fork(ways: list[tuple[str, bool]], size: float, width: int) -> Picture:
     """Draw both ways out of a question; the one taken leads on."""
-    middle, quarter, side = panel.shape[1] // 2, panel.shape[1] // 4, top + FORK // 2
-    above = reason.value > reason.threshold
-    ways = ((f"at most {reason.threshold:.3g}", quarter, MARGIN), (f"above {reason.threshold:.3g}", 3 * quarter, None))
-    for taken, (words, column, left) in zip((not above, above), ways, strict=True):
+    panel = np.zeros((FORK, width, 3), np.uint8)
+    middle, side, third = width // 2, FORK // 2, width // 3
+    for (words, taken), column in zip(ways, (third, width - third), strict=True):
         colour, thickness = (TAKEN, 2) if taken else (PALE, 1)
-        cv2.line(panel, (middle, top), (column, side), colour, thickness, cv2.LINE_AA)
+        cv2.line(panel, (middle, 0), (column, side), colour, thickness, cv2.LINE_AA)
         if taken:
-            cv2.line(panel, (column, side), (middle, top + FORK), colour, thickness, cv2.LINE_AA)
-        size = _fitting(words, quarter - 3 * MARGIN)
-        _write(panel, words, (column + 2 * MARGIN if left is None else left, side + 4), size, colour)
+            cv2.line(panel, (column, side), (middle, FORK - 1), colour, thickness, cv2.LINE_AA)
+        left = third - MARGIN - _length(words, size) if column == third else column + MARGIN
+        _write(panel, words, (left, side + 4), size, colour)
+    return panel
 
 
-def _box(panel: Picture, text: str, top: int, colour: Colour, size: float) -> None:
-    cv2.rectangle(panel, (MARGIN, top), (panel.shape[1] - MARGIN - 1, top + BOX), colour, 1)
-    _write(panel, text, (2 * MARGIN, top + 16), size, colour)
-
-
-def _share(panel: Picture, label: str, share: float, top: int) -> None:
+def _share(label: str, share: float, size: float, width: int) -> Picture:
     """Draw a label's probability as a bar, with its value."""
-    third, base = panel.shape[1] // 3, top + 13
+    panel = np.zeros((BAR, width, 3), np.uint8)
+    third, base = width // 3, 13
     end = 2 * third - MARGIN
-    _write(panel, label, (2 * MARGIN, base), _fitting(label, third - 3 * MARGIN), LIGHT)
-    cv2.rectangle(panel, (third, top + 4), (end, top + BAR - 4), PALE, 1)
-    cv2.rectangle(panel, (third, top + 4), (third + round(share * (end - third)), top + BAR - 4), TAKEN, cv2.FILLED)
-    _write(panel, f"{share:.1%}", (end + MARGIN, base), SIZE, LIGHT)
+    _write(panel, label, (2 * MARGIN, base), size, LIGHT)
+    cv2.rectangle(panel, (third, 4), (end, BAR - 4), PALE, 1)
+    cv2.rectangle(panel, (third, 4), (third + round(share * (end - third)), BAR - 4), TAKEN, cv2.FILLED)
+    _write(panel, f"{share:.1%}", (end + MARGIN, base), size, LIGHT)
+    return panel
 
 
-def _fitting(text: str, room: int) -> float:
-    """Return the size of letters at which a line fits into some pixels, at most SIZE."""
-    return min(SIZE, SIZE * room / max(1, cv2.getTextSize(text, FONT, SIZE, 1)[0][0]))
+def _gap(width: int) -> Picture:
+    return np.zeros((MARGIN, width, 3), np.uint8)
+
+
+def _size(sentences: list[str], labels: list[str], width: int) -> float:
+    """Return the one size of all letters: the largest at which no single word and no label leaves its place."""
+    words = {word for sentence in sentences for word in sentence.split()}
+    rooms = {**dict.fromkeys(words, width - 4 * MARGIN), **dict.fromkeys(labels, width // 3 - 3 * MARGIN)}
+    return min(LARGEST, *(LARGEST * room / _length(text, LARGEST) for text, room in rooms.items()))
+
+
+def _wrapped(text: str, size: float, room: int) -> list[str]:
+    """Break a sentence into lines that fit into some pixels."""
+    first, *words = text.split()
+    lines = [first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if _length(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _length(text: str, size: float) -> int:
+    return max(1, cv2.getTextSize(text, FONT, size, 1)[0][0])
 
 
 def _write(panel: Picture, text: str, at: tuple[int, int], size: float, colour: Colour) -> None:

@@ -6,6 +6,7 @@ hold, walking them ends. scikit-learn grows the tree (`training/recipes/brain_tr
 
 import io
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,6 +19,10 @@ TREE = "tree.npz"  # its file in an artifact
 LEAF = -1  # where a node has no feature and no children
 FARTHEST = 5.0  # standard deviations; a measure further off counts as this far in an embedding
 SUM_TOLERANCE = 1e-4
+UNREADABLE = (  # what NumPy, zipfile and zlib raise of bytes that are no archive of arrays
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Tree:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as fault:
+        except UNREADABLE as fault:
             raise ArtifactError(f"{TREE} cannot be read: {type(fault).__name__}") from fault
 
     def to_bytes(self) -> bytes:

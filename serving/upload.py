@@ -7,8 +7,8 @@ This descriptor replaces its parsing, keeps its schema, and so keeps `bentoml.Sy
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator
-from typing import Annotated
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, TypeVar
 
 from bentoml import IODescriptor
 from pydantic import Field, WithJsonSchema
@@ -24,6 +24,7 @@ FIELDS = 8  # at most, beside the file
 FIELD_BYTES = 1024  # at most, each
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
+Value = TypeVar("Value")
 FileBytes = Annotated[bytes, WithJsonSchema({"type": "file", "format": "binary"})]
 
 
@@ -54,12 +55,12 @@ def scan_upload(settings: Settings) -> type[IODescriptor]:
             ClientDisconnect if the client hangs up.
             """
             form = await _form(request, settings)
-            fields = {name: _field(form, request.query_params, name) for name in ("module", "frame", "any_modality")}
+            query = request.query_params
             return cls.model_construct(
                 file=await _file(form),
-                module=fields["module"] or settings.modules[0],
-                frame=_frame(fields["frame"]),
-                any_modality=_flag(fields["any_modality"]),
+                module=_field(form, query, "module", str) or settings.modules[0],
+                frame=_field(form, query, "frame", _frame),
+                any_modality=_field(form, query, "any_modality", _flag),
             )
 
     # For the OpenAPI page. BentoML derives it from its own file types, which it writes to disk, as the class is made.
@@ -110,12 +111,12 @@ async def _file(form: FormData) -> bytes:
     return await uploads[0].read()
 
 
-def _field(form: FormData, query: QueryParams, name: str) -> str:
-    """Return what the form or the address says of a field, which must agree; "" if neither does."""
-    said = {text for text in (_text(form, name), _text(query, name)) if text}
+def _field(form: FormData, query: QueryParams, name: str, read: Callable[[str], Value]) -> Value:
+    """Return what the form or the address says of a field, which must mean the same; of "" what that means."""
+    said = {read(text) for text in (_text(form, name), _text(query, name)) if text}
     if len(said) > 1:
         raise MalformedRequest(f"The form and the address differ in '{name}'.")
-    return said.pop() if said else ""
+    return said.pop() if said else read("")
 
 
 def _text(form: FormData | QueryParams, name: str) -> str:

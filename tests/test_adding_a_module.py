@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from imip.card import Card
-from server import REPOSITORY
+from imip.settings import DriftSettings
+from server import REPOSITORY, running
 from training.split import read_manifest
 
 NAME = "slice-orientation"
@@ -30,11 +31,19 @@ for command in commands:
     app(command, standalone_mode=False)
 from imip.analysis import analyse
 from imip.modules import load
-analysis = analyse(scan.read_bytes(), load(Path("models") / commands[0][1]))
+from imip.settings import DriftSettings
+from monitoring import drift
+from monitoring.reference import artifact_reference
+artifact = Path("models") / commands[0][1]
+module = load(artifact)
+analysis = analyse(scan.read_bytes(), module)
+reference = artifact_reference(artifact, module.card)
+detectors = drift.detectors(reference.findings, module.card.answers, DriftSettings())
 json.dump({
     "label": analysis.judgement.label,
     "probabilities": dict(analysis.judgement.probabilities),
     "heatmaps": analysis.output.heatmaps.shape,
+    "drift": {detector.name: detector(reference.findings).drifted for detector in detectors},
 }, Path("answer.json").open("w"))
 """
 
@@ -110,6 +119,27 @@ def test_the_new_module_answers_one_of_its_labels_with_a_heatmap_for_each(added)
     assert set(answer["probabilities"]) == set(LABELS)
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert answer["heatmaps"] == [8, 8, len(LABELS)]
+
+
+def test_drift_is_watched_from_its_own_reference(added) -> None:
+    drifted = added[2]["drift"]
+    assert set(drifted) == set(DriftSettings().detectors)
+    assert not any(drifted.values())  # the reference beside itself
+
+
+def test_it_is_served_from_the_model_store_before_it_is_shipped(
+    tree: Path, added, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(tree, code, ignore=shutil.ignore_patterns("models", "docs", "build", "runs", "home"))
+    shutil.copy(REPOSITORY / "service.py", code)
+    monkeypatch.setattr("server.REPOSITORY", code)
+    settings = {"IMIP_MODULES": json.dumps([NAME]), "IMIP_WORKERS": "1", "BENTOML_HOME": str(tree / "home")}
+    with running(tmp_path, **settings) as server:
+        scan = (REPOSITORY / "samples" / "brain-axial.dcm").read_bytes()
+        finding = server.http.post(f"/predict?module={NAME}", files={"file": scan}).json()
+    assert finding["model"] == {"name": NAME, "version": Card.read(tree / "models" / NAME / "card.yaml").version}
+    assert finding["label"] == added[2]["label"]
 
 
 def test_its_card_holds_the_files_words_and_figures_of_the_test_part(tree: Path, added) -> None:

@@ -6,25 +6,34 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from heads import head
 from imip.analysis import analyse, explain
+from imip.artifact import Artifact, read_artifact
+from imip.card import Card
+from imip.errors import ArtifactError
+from imip.framing import frame
 from imip.heatmap import encode_png
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.output import Output
 from imip.scan import read_scan
 from server import REPOSITORY
+from training import autoencoder
+from training.calibration import Platt
 from training.dataset import Sample
+from training.export import read_weights
 from training.recipe import Measured
 from training.recipes import brain_anomaly as recipe
 
+ARTIFACT = REPOSITORY / "models" / "brain-anomaly"
 SCAN = (REPOSITORY / "samples" / "brain-axial-lesion.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def module() -> BrainAnomaly:
-    loaded = load(REPOSITORY / "models" / "brain-anomaly")
+    loaded = load(ARTIFACT)
     assert isinstance(loaded, BrainAnomaly)
     return loaded
 
@@ -45,6 +54,16 @@ def measured(module: BrainAnomaly) -> Measured:
         samples.append(Sample(Path(f"{number}.png"), str(number), class_name, pixels, encode_png(pixels)))
     analyses = [analyse(sample.data, module) for sample in samples]
     return recipe.BrainAnomaly(BrainAnomaly).judge(module, samples, analyses, np.arange(16))
+
+
+def altered(**parts: dict[str, dict[str, float]]) -> Artifact:
+    """The shipped artifact with some numbers of its card replaced."""
+    artifact = read_artifact(ARTIFACT)
+    card = artifact.card.model_dump()
+    for part, fields in parts.items():
+        for field, numbers in fields.items():
+            card[part][field] |= numbers
+    return replace(artifact, card=Card.model_validate(card))
 
 
 def at(output: Output, module: BrainAnomaly, anomaly: float) -> Output:
@@ -76,13 +95,42 @@ def test_nothing_is_called_normal_that_is_more_probably_an_anomaly(module):
     assert module.card.decision.at("uncertain_from") <= 0.5
 
 
-def test_the_reasons_are_both_measures_and_their_mean_beside_the_score_of_an_anomaly(module, output):
-    highest = module.card.decision.at("uncertain_to")
-    for anomaly, beyond in ((highest - 0.01, False), (highest + 0.01, True)):
-        error, distance, score = module.judge(at(output, module, anomaly)).reasons
-        assert score.value == pytest.approx((error.value + distance.value) / 2, abs=1e-5)
-        assert (score.value > score.threshold) is beyond
+def test_the_reasons_are_both_measures_and_what_their_mean_was_asked(module, output):
+    lowest, highest = (module.card.decision.at(name) for name in ("uncertain_from", "uncertain_to"))
+    for anomaly, label, answers in (
+        (highest + 0.01, "Anomaly", ["above"]),
+        (highest - 0.01, "Borderline", ["at most", "at least"]),
+        (lowest + 0.01, "Borderline", ["at most", "at least"]),
+        (lowest - 0.01, "Normal", ["at most", "below"]),
+    ):
+        judgement = module.judge(at(output, module, anomaly))
+        error, distance, *asked = judgement.reasons
+        assert judgement.label == label
+        assert [reason.compared for reason in asked] == answers
+        for reason in asked:
+            assert reason.value == pytest.approx((error.value + distance.value) / 2, abs=1e-5)
+            assert (reason.value > reason.threshold) is (reason.compared in ("above", "at least"))
+            assert f"is {reason.compared} {reason.threshold:.3g}" in reason.text
         assert error.text.startswith(f"reconstruction error {abs(error.value):.1f} standard deviations")
+        assert (error.threshold, distance.threshold) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["uncertain_from", "uncertain_to"])
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_a_limit_that_no_score_reaches_is_refused(name, limit):
+    with pytest.raises(ArtifactError, match="no score"):
+        BrainAnomaly(altered(decision={"thresholds": {name: limit}}))
+
+
+def test_a_calibration_that_lacks_a_parameter_or_has_no_slope_is_refused():
+    lacking = altered()
+    lacking.card.calibration.parameters.pop("intercept")
+    with pytest.raises(ArtifactError, match="no calibration parameter 'intercept'"):
+        BrainAnomaly(lacking)
+    with pytest.raises(ArtifactError, match="no score"):
+        BrainAnomaly(altered(calibration={"parameters": {"slope": 0.0}}))
+    with pytest.raises(ValidationError, match="finite"):
+        altered(calibration={"parameters": {"slope": float("nan")}})
 
 
 def test_a_dimmer_scan_of_less_contrast_gets_the_same_answer(module, output):
@@ -125,6 +173,19 @@ def test_a_model_that_parts_all_leaves_no_borderline():
     assert thresholds["uncertain_from"] == thresholds["threshold"]
 
 
+def test_a_model_that_is_certain_of_all_still_has_limits_with_a_finite_score():
+    is_tumor = np.arange(100) % 2 == 0
+    for anomaly in (is_tumor.astype(float), np.zeros(100), np.ones(100)):
+        assert all(0 < limit < 1 for limit in recipe.choose_thresholds(anomaly, is_tumor).values())
+
+
+def test_a_tumor_is_missed_where_it_was_answered_normal(measured):
+    answered = [a.judgement.label for a, s in zip(measured.analyses, measured.samples, strict=True) if s.is_tumor]
+    missed = measured.report.metrics["false_negative_rate"].value
+    assert missed == pytest.approx(answered.count("Normal") / len(answered))
+    assert measured.report.as_dict()["healthy_label"] == "Normal"
+
+
 def test_borderline_answers_are_counted_as_such(measured):
     answered = [analysis.judgement.label for analysis in measured.analyses]
     counts = measured.report.confusion
@@ -159,3 +220,23 @@ def test_losses_measures_and_slices_before_and_after_are_drawn(measured, tmp_pat
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None
         assert picture.std() > 10
+
+
+def test_another_network_is_not_drawn_with_the_shipped_ones_losses_and_reconstructions(measured, tmp_path):
+    artifact = read_artifact(REPOSITORY / "models" / "brain-anomaly")
+    other = BrainAnomaly(replace(artifact, card=artifact.card.model_copy(update={"version": "0" * 12})))
+    recipe.BrainAnomaly(BrainAnomaly).draw(replace(measured, module=other), tmp_path)
+    drawn = {path.stem for path in tmp_path.iterdir()}
+    assert "measures" in drawn
+    assert not {"losses", "before_after"} & drawn
+
+
+def test_the_shipped_graph_is_made_of_the_shipped_weights_and_the_cards_calibration(module, output):
+    network = autoencoder.build()
+    read_weights(network, recipe.BrainAnomaly(BrainAnomaly).weights)
+    framed = frame(read_scan(SCAN).pixels, autoencoder.SIDE)
+    image, _ = autoencoder.standardise(framed.input[None, :, :, None].astype(np.float32))
+    *_, looks = autoencoder.redraw(network, image)
+    assert output.embedding == pytest.approx(looks[0].numpy(), abs=1e-4)
+    platt = Platt(**module.card.calibration.parameters)
+    assert platt.apply(output.measures.mean()) == pytest.approx(output.probabilities[0], abs=1e-4)

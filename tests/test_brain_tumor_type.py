@@ -11,7 +11,8 @@ from PIL import Image
 
 from heads import head
 from imip.analysis import analyse
-from imip.artifact import read_card
+from imip.artifact import read_artifact, read_card
+from imip.errors import ArtifactError
 from imip.framing import frame
 from imip.graph import GRAPH
 from imip.modules import load
@@ -74,8 +75,17 @@ def test_an_answer_comes_with_the_stages_that_led_to_it(module):
     glioma, healthy = judged(module, 0.01, 0.0, 0.99, 0.0), judged(module, 1.0, 0.0, 0.0, 0.0)
     assert (glioma.label, glioma.decision, glioma.advice) == ("Glioma", "confident", None)
     assert [reason.value >= reason.threshold for reason in glioma.reasons] == [False, True]
+    assert [reason.compared for reason in glioma.reasons] == ["below", "at least"]
     assert healthy.label == "No Tumor"
     assert len(healthy.reasons) == 1
+
+
+def test_a_probability_on_its_threshold_is_at_least_that():
+    artifact = read_artifact(ARTIFACT)
+    artifact.card.decision.thresholds["No Tumor"] = 0.5
+    judgement = judged(BrainTumorType(artifact), 0.5, 0.5, 0.0, 0.0)
+    (reason,) = judgement.reasons
+    assert (judgement.label, reason.value, reason.compared) == ("No Tumor", reason.threshold, "at least")
 
 
 def test_the_cut_keeps_positives_and_lets_fewer_negatives_pass_the_more_they_cost():
@@ -98,6 +108,15 @@ def test_thresholds_keep_right_answers_and_turn_wrong_ones_away():
     assert set(answered[4:]) == {AMBIGUOUS}
 
 
+def test_a_type_that_is_always_right_turns_nothing_away_and_one_that_never_is_is_never_given():
+    sure = np.full((4, 4), 0.02) + 0.92 * np.eye(4)
+    probabilities = np.concatenate([sure, sure[1:2]])
+    chosen = choose(probabilities, np.array(["No Tumor", "Meningioma", "Pituitary", "Pituitary", "Meningioma"]))
+    assert (chosen["Meningioma"], chosen["Glioma"], chosen["Pituitary"]) == (0.0, 1.0, 0.0)
+    with pytest.raises(ArtifactError, match="both sides"):
+        choose(probabilities, np.array(["Glioma"] * 5))
+
+
 def test_the_shipped_graph_agrees_with_keras_on_real_scans():
     network = build(untrained(), len(LABELS))
     read_weights(network, ROOT / "training" / "weights" / "brain-tumor-type.npz")
@@ -113,7 +132,7 @@ def test_a_picture_that_is_no_scan_gets_the_warning(module):
 
 
 def test_the_card_sets_the_starting_thresholds_beside_its_own(module):
-    table = module.card.metrics["tables"]["seed_thresholds"]
+    table = module.card.metrics["tables"]["starting_thresholds"]
     test = module.card.metrics["test"]["metrics"]
     shipped, starting = table["rows"]
     assert shipped[1:] == [test[name] for name in ("answered_share", "answered_accuracy", "false_negative_rate")]
@@ -147,13 +166,23 @@ def test_convolutions_learn_in_the_second_stage_while_batch_normalisation_stays(
 def test_a_stopped_run_goes_on_after_its_last_look_and_epoch(tmp_path):
     whole = stages.keep(small_network(), labelled(3)[0], range(4), tmp_path / "whole.npy")
     stages.keep(small_network(), labelled(3)[0], range(4), tmp_path / "stopped.npy")
-    (tmp_path / "stopped.finished").write_text("2")
+    finished = tmp_path / "stopped.finished"
+    finished.write_text(finished.read_text().replace(" 4", " 2"))
     assert np.array_equal(stages.keep(small_network(), labelled(3)[0], range(4), tmp_path / "stopped.npy"), whole)
     for epochs in (1, 2):
         stages.train(small_network(), labelled(8), labelled(4), tmp_path, epochs=epochs)
     for stage in stages.STAGES:
         with (tmp_path / stage.name / "epochs.csv").open(newline="") as file:
             assert [int(row["epoch"]) for row in csv.DictReader(file)] == [1, 2]
+
+
+def test_answers_kept_of_other_scans_are_not_taken_for_these(tmp_path):
+    def kept(network: keras.Sequential, samples: list[Sample], name: str) -> np.ndarray:
+        return np.array(stages.keep(network, samples, range(2), tmp_path / name))
+
+    first, others = labelled(3)[0], labelled(6)[0][3:]
+    kept(small_network(), first, "same.npy")
+    assert np.array_equal(kept(small_network(), others, "same.npy"), kept(small_network(), others, "fresh.npy"))
 
 
 def test_looks_of_a_slice_differ_and_the_first_is_the_slice_as_served():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imip.errors import ArtifactError
 from training.calibration import OperatingPoint, Platt, choose_confidence, choose_operating_point, fit_platt
 
 
@@ -99,6 +100,11 @@ def test_rounding_never_crosses_a_score(gap: float) -> None:
     probability = np.array([0.5, 0.5 + gap])
     point = choose_operating_point(probability, np.array([False, True]))
     assert point.finds(probability).tolist() == [False, True]
+
+
+def test_a_model_that_cannot_be_calibrated_is_told_as_a_fault_of_the_artifact() -> None:
+    with pytest.raises(ArtifactError, match="train it longer"):
+        fit_platt(np.array([2.0, 1.0, -1.0, -2.0]), np.array([False, False, True, True]))
 
 
 def test_an_operating_point_needs_both_classes_and_probabilities() -> None:

@@ -8,12 +8,17 @@ from PIL import Image
 
 from imip.analysis import analyse, explain
 from imip.framing import Box
+from imip.graph import GRAPH
 from imip.module import AnalysisModule
 from imip.modules import load
 from imip.modules.chest_pneumonia import ChestPneumonia
 from imip.scan import read_scan
 from scan_files import data_set, dicom_bytes, picture_bytes
 from server import REPOSITORY
+from training import recipe
+from training.calibration import Platt
+from training.export import prove, read_weights
+from training.small_network import build
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,16 @@ def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, i
     assert np.abs(framed.input.astype(int) - small).max() <= 3
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (28, 28), (27, 31), (28, 40), (29, 29), (333, 250), (1001, 1503)])
+def test_the_square_is_reduced_by_area_means_and_enlarged_by_interpolation(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    edge = min(shape)
+    top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
+    square = pixels[top : top + edge, left : left + edge]
+    how = cv2.INTER_AREA if edge > 28 else cv2.INTER_LINEAR
+    assert np.array_equal(prepared(pixels).input, cv2.resize(square, (28, 28), interpolation=how))
+
+
 def test_what_stands_beside_the_square_does_not_reach_the_model() -> None:
     marked = film(2000, 2500)
     marked[100:300, 2300:2450] = 255
@@ -94,5 +109,21 @@ def test_a_brain_slice_gets_the_warning(module: AnalysisModule) -> None:
 def test_the_card_sets_its_figures_beside_the_published_ones(module: AnalysisModule) -> None:
     rows = {row[0]: row[1:] for row in module.card.metrics["tables"]["published"]["rows"]}
     test = module.card.metrics["test"]["metrics"]
-    assert rows["ResNet-18 (28x28), MedMNIST v2"] == [0.944, 0.854]
+    assert rows["ResNet-18 (28), MedMNIST v2"] == [0.944, 0.854]
+    assert rows["Google AutoML Vision, MedMNIST v2"] == [0.991, 0.946]
     assert rows["this model, label by its threshold"] == [test["roc_auc"], test["accuracy"]]
+
+
+def test_the_card_counts_what_the_archives_parts_share(module: AnalysisModule) -> None:
+    rows = {row[0]: row[1:] for row in module.card.metrics["tables"]["near_duplicates"]["rows"]}
+    assert rows["train and test"][1] == 0
+    assert all(copies <= pairs for pairs, copies in rows.values())
+
+
+def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: AnalysisModule) -> None:
+    artifact, side = REPOSITORY / "models" / "chest-pneumonia", ChestPneumonia.about.side
+    network = build(side, 1)
+    read_weights(network, recipe.find("chest-pneumonia").weights)
+    inputs = [prepared(film(height, 600)).input for height in (500, 600, 700)]
+    platt = Platt(**module.card.calibration.parameters)
+    assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds

@@ -8,7 +8,7 @@ import pytest
 
 from imip.scan import read_scan
 from training.dataset import Sample
-from training.medmnist import official_split, read
+from training.medmnist import near_duplicates, official_split, read
 
 CLASSES = ("Normal", "Pneumonia")
 
@@ -50,6 +50,18 @@ def test_near_duplicates_of_one_part_stay_and_share_a_group(tmp_path):
     dataset = official_split(read(archive(tmp_path, test_images=test), CLASSES))
     groups = Counter(dataset.groups(dataset.part("test")).tolist())
     assert sorted(groups.values()) == [1, 1, 2]
+
+
+def test_what_the_parts_share_is_counted_in_pairs_copies_apart(tmp_path):
+    train, test = pictures(6, 6), pictures(4, 4)
+    train[0] = train[1] = test[1]
+    test[3] = np.clip(test[0].astype(int) + 2, 0, 255)
+    counts = near_duplicates(read(archive(tmp_path, train_images=train, test_images=test), CLASSES))
+    assert {parts: pair for parts, pair in counts.items() if pair != (0, 0)} == {
+        ("train", "train"): (1, 1),
+        ("train", "test"): (2, 2),
+        ("test", "test"): (1, 0),
+    }
 
 
 def test_scans_from_folders_have_no_official_part():

@@ -6,16 +6,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 
 from imip.analysis import analyse, explain, overlay_png
 from imip.artifact import read_artifact
+from imip.heatmap import encode_png
 from imip.module import AnalysisModule
 from imip.modules import MODULES, load
 from imip.outliers import ReferenceDistance
+from scan_files import mr_bytes
 from server import REPOSITORY
 
 SCAN = (REPOSITORY / "samples" / "brain-axial-lesion.png").read_bytes()
 LARGEST = 5 * 2**20  # bytes of an artifact
+NOISE = np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8)
+PICTURES = {
+    "one pixel": np.full((1, 1), 7, np.uint8),
+    "one row": NOISE.reshape(1, -1)[:, :500],
+    "one column": NOISE.reshape(-1, 1)[:500],
+    "a strip": NOISE.reshape(1, -1)[:, :6000].reshape(3, 2000),
+    "black": np.zeros((64, 64), np.uint8),
+    "white": np.full((64, 64), 255, np.uint8),
+    "one dot": np.pad(np.full((1, 1), 255, np.uint8), ((40, 59), (60, 39))),
+    "a checkerboard": np.where(np.indices((128, 128)).sum(axis=0) % 2, 255, 0).astype(np.uint8),
+    "noise": NOISE,
+    "16 bits": np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16),
+}
+HOSTILE = {name: encode_png(pixels) for name, pixels in PICTURES.items()}
+HOSTILE["bright air"] = mr_bytes(NOISE, PhotometricInterpretation="MONOCHROME1", Modality="CT")
 
 
 @pytest.fixture(scope="module", params=list(MODULES))
@@ -66,6 +84,22 @@ def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModul
     else:
         assert (judged.confidence, judged.decision) == (max(judged.probabilities.values()), "uncertain")
     assert overlay_png(analysis, explain(analysis)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_the_picture_the_answer_is_finite_and_of_the_card(module: AnalysisModule, name: str) -> None:
+    analysis = analyse(HOSTILE[name], module, any_modality=True)
+    judged, output = analysis.judgement, analysis.output
+    assert judged.label in module.card.answers and 0 <= judged.confidence <= 1
+    numbers = [*output.probabilities, *output.embedding, *output.heatmaps.ravel(), *analysis.features.values()]
+    assert np.isfinite([*numbers, *(reason.value for reason in judged.reasons)]).all()
+    assert output.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert overlay_png(analysis, explain(analysis)).startswith(b"\x89PNG")
+
+
+def test_noise_and_a_photograph_get_the_warning(module: AnalysisModule) -> None:
+    for picture in (HOSTILE["noise"], encode_png(skimage.data.camera())):
+        assert "out_of_distribution" in analyse(picture, module).warnings
 
 
 def test_the_same_scan_gets_the_same_answer(module: AnalysisModule) -> None:

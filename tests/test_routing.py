@@ -49,8 +49,8 @@ def test_an_unknown_module_is_refused_with_the_known_ones(platform: Server, quer
 
 
 def test_a_module_that_is_not_enabled_is_unknown(server: Server) -> None:
-    body = problem(ask(server, SCAN, module="lung"), 422)
-    assert "lung" not in body["detail"]
+    body = problem(ask(server, SCAN, module="brain-tree"), 422)
+    assert body["detail"] == "No such module is served here; there are: brain-tumor."
 
 
 @pytest.mark.parametrize("route", ["/predict", "/heatmap"])
@@ -66,7 +66,13 @@ def test_a_scan_of_another_modality_is_refused_and_told_what_the_module_is_for(
 
 
 @pytest.mark.parametrize(
-    "how", [("", {"any_modality": "true"}), ("?any_modality=1", {}), ("", {"any_modality": "True"})]
+    "how",
+    [
+        ("", {"any_modality": "true"}),
+        ("?any_modality=1", {}),
+        ("", {"any_modality": "True"}),
+        ("?any_modality=1", {"any_modality": "true"}),
+    ],
 )
 def test_a_client_that_insists_gets_an_answer_with_a_warning(platform: Server, how: tuple[str, dict[str, str]]) -> None:
     query, fields = how
@@ -84,6 +90,12 @@ def test_bentomls_client_can_insist(platform: Server, tmp_path: Any) -> None:
 
 def test_an_insistence_that_is_neither_true_nor_false_is_refused(platform: Server) -> None:
     assert "any_modality" in problem(ask(platform, SCAN, any_modality="perhaps"), 400)["detail"]
+
+
+@pytest.mark.parametrize("modality", ["TG", "PA", "HC", "ECG", "DS"])
+def test_a_rare_or_retired_modality_is_another_one_too(platform: Server, modality: str) -> None:
+    body = problem(ask(platform, mr_bytes(ramp(64, 64), Modality=modality), module="brain-tumor"), 422)
+    assert f"declares modality {modality}" in body["detail"]
 
 
 @pytest.mark.parametrize(

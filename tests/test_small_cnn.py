@@ -11,10 +11,10 @@ import pytest
 
 from imip.about import About
 from imip.analysis import analyse
-from imip.artifact import read_artifact
+from imip.artifact import CARD, REFERENCE, read_artifact, read_card
 from imip.errors import ArtifactError
 from imip.module import AnalysisModule, BinaryClassifier, Classifier
-from training import recipe
+from training import recipe, small_cnn
 from training.small_cnn import SmallCnn
 from training.small_network import Labelled, build, ends, fit
 from training.split import Dataset, make_manifest, read_manifest
@@ -101,17 +101,51 @@ def test_a_network_that_learned_the_contrary_is_not_exported(upright, tmp_path):
         default.export(place / "run" / "weights.npz", contrary, tmp_path)
 
 
-def test_the_first_data_set_makes_the_split_and_later_scans_must_be_of_it(folder, tmp_path, monkeypatch):
+def test_the_first_data_set_that_is_trained_on_makes_the_split_and_later_scans_must_be_of_it(
+    folder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(recipe, "MANIFESTS", tmp_path)
     default = SmallCnn(Bars)
     samples, unreadable = default.samples(folder)
     assert (len(samples), unreadable) == (120, 0)
-    default.divide(samples[1:])
+    with pytest.raises(KeyError):
+        default.divide(samples)
+    assert not default.manifest.exists()
+    default.begin(samples[1:])
+    default.begin(samples)
     entries = read_manifest(default.manifest)
     assert {entry.split for entry in entries.values()} == {"train", "validation", "test"}
     with pytest.raises(KeyError):
         default.divide(samples)
     assert read_manifest(default.manifest) == entries
+
+
+def test_figures_are_kept_while_the_engine_stays_but_warnings_only_while_the_reference_stays_too(upright, tmp_path):
+    default, dataset, place = upright
+    figures = {"test": {"n": 1}, "out_of_distribution": {"noise": 1.0}}
+
+    def exported(**changes: object) -> dict[str, object]:
+        card = read_card(tmp_path)
+        card.model_copy(update={"metrics": figures, **changes}).write(tmp_path / CARD)
+        default.export(place / "run" / "weights.npz", dataset, tmp_path)
+        return read_card(tmp_path).metrics
+
+    default.export(place / "run" / "weights.npz", dataset, tmp_path)
+    assert exported() == figures
+    others = read_card(tmp_path).files | {REFERENCE: "0" * 64}
+    assert exported(files=others) == {"test": {"n": 1}}
+    assert exported(version="0" * 12) == {}
+
+
+def test_what_is_not_proved_is_not_written(upright, tmp_path, monkeypatch):
+    def disagree(*_: object) -> None:
+        raise ArtifactError("they do not agree")
+
+    default, dataset, place = upright
+    monkeypatch.setattr(small_cnn, "prove", disagree)
+    with pytest.raises(ArtifactError):
+        default.export(place / "run" / "weights.npz", dataset, tmp_path / "artifact")
+    assert not (tmp_path / "artifact").exists()
 
 
 def test_folders_that_are_no_labels_are_named_as_the_fault(tmp_path):

@@ -129,7 +129,7 @@ def test_the_epochs_csv_and_numbers_are_finite(trained):
 
 
 def test_a_data_set_that_comes_divided_is_not_divided_again(tmp_path):
-    for command in (["split"], ["train", "--original-split"]):
+    for command in (["split"], ["train", "--original-split"], ["evaluate", "--leaky", str(tmp_path)]):
         result = CliRunner().invoke(app, [*command, "chest-pneumonia", "--data", str(tmp_path)])
         assert result.exit_code == 1
         assert "data set" in result.stderr

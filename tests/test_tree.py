@@ -1,5 +1,6 @@
 """A tree of arrays: how it is walked, and that nothing else is taken for one."""
 
+import contextlib
 import io
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,15 @@ def values(*numbers: float) -> Any:
 @pytest.mark.parametrize(("measures", "leaf"), [((1, 10), 2), ((1, 40), 3), ((3, 10), 4), ((2, 30), 2), ((2.01, 0), 4)])
 def test_a_scan_comes_to_its_leaf(measures: tuple[float, float], leaf: int) -> None:
     assert tree().path(values(*measures))[1] == leaf
+
+
+def test_an_archive_with_any_byte_altered_is_a_tree_or_refused() -> None:
+    data, rng = tree().to_bytes(), np.random.default_rng(0)
+    for at in range(0, len(data), 3):
+        altered = bytearray(data)
+        altered[at] = rng.integers(256)
+        with contextlib.suppress(ArtifactError):
+            Tree.read(bytes(altered))
 
 
 def test_the_path_tells_each_question_its_answer_and_what_it_changed() -> None:

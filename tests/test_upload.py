@@ -112,6 +112,26 @@ def test_a_strange_module_is_only_unknown(server: Server, png: bytes, module: by
     problem(server.http.post("/predict", content=body, headers=headers), 422)
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "form", "agree"),
+    [
+        ("any_modality", "1", "true", True),
+        ("any_modality", "false", "0", True),
+        ("any_modality", "1", "false", False),
+        ("frame", "00", "0", True),
+        ("frame", "0", "1", False),
+        ("module", "brain-tumor", "brain-tree", False),
+    ],
+)
+def test_form_and_address_differ_where_they_mean_different_things(
+    server: Server, png: bytes, name: str, address: str, form: str, agree: bool
+) -> None:
+    answer = server.http.post(f"/predict?{name}={address}", files={"file": png}, data={name: form})
+    assert answer.status_code == (200 if agree else 400), answer.text
+    if not agree:
+        assert f"differ in '{name}'" in problem(answer)["detail"]
+
+
 def test_the_form_has_the_limits_and_the_default_of_its_settings() -> None:
     first, other = (scan_upload(Settings(modules=(name, "more"))) for name in ("brain-tumor", "lung"))
     for form_type, default in ((first, "brain-tumor"), (other, "lung")):

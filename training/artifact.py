@@ -114,13 +114,14 @@ def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Judgement, d
 
 
 def _figures(out: Path, card: Card) -> dict[str, Any]:
-    """Return what was measured of this very engine and thresholds: a new reference changes nothing about them."""
+    """Return what was measured of this very engine and thresholds; the warnings only if of this very reference too."""
     try:
         earlier = Card.read(out / CARD)
     except (OSError, ValidationError):
         return {}
     unchanged = (earlier.version, earlier.decision.thresholds) == (card.version, card.decision.thresholds)
-    return earlier.metrics if unchanged else {}
+    stale = {"out_of_distribution"} if earlier.files.get(REFERENCE) != card.files[REFERENCE] else set()
+    return {name: figure for name, figure in earlier.metrics.items() if name not in stale} if unchanged else {}
 
 
 def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:

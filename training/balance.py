@@ -1,4 +1,4 @@
-"""Sample weights that untie the label from the coarse look of a slice: its plane, outline and rough shading.
+"""Sample weights: that all labels count alike, and that untie the label from a slice's plane, outline and shading.
 
 In this data set most sagittal and coronal slices show tumors, and healthy ones are mostly axial, so a network can
 take the plane for a sign. Each slice is weighted by the inverse of how common its label is among the slices that
@@ -33,6 +33,12 @@ def propensity_weights(samples: Sequence[Sample]) -> NDArray[np.float32]:
         mine = weights[is_tumor == label]
         weights[is_tumor == label] = np.minimum(mine / mine.mean(), LARGEST)
     return np.asarray(weights, np.float32)
+
+
+def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return each label's weight, (k,), with which all labels, (n,) indices, count alike."""
+    counts = np.bincount(labels)
+    return (len(labels) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _glance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from imip.framing import frame
 from imip.module import AnalysisModule
-from imip.modules.brain_anomaly import MEASURES
+from imip.modules.brain_anomaly import MEASURES, score_at
 from imip.scan import read_scan
 from training import autoencoder
 from training.augment import paint_lesion
 from training.export import read_weights
-from training.plots import ACCENT, INK, PALE, RESOLUTION, SIZE
+from training.plots import ACCENT, INK, PALE, sheet
 from training.recipe import Measured
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -32,7 +30,7 @@ def draw_losses(curves: Path, path: Path) -> None:
     with curves.open(newline="") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) for row in rows]
-    figure = _sheet("Mean squared reconstruction error by epoch", "Brightness 0 to 1")
+    figure = sheet("Mean squared reconstruction error by epoch", "Brightness 0 to 1")
     axes = figure.add_subplot(xlabel="Epoch", ylabel="Mean squared error", yscale="log")
     axes.plot(epochs, [float(row["loss"]) for row in rows], color=PALE, label="training, of noisy slices")
     axes.plot(epochs, [float(row["val_loss"]) for row in rows], color=INK, label="validation, slices without a tumor")
@@ -46,15 +44,14 @@ def draw_losses(curves: Path, path: Path) -> None:
 def draw_histograms(measured: Measured, path: Path) -> None:
     """Draw both measures and the score, of slices without a tumor and of tumors; in the score, where it is parted."""
     values = np.array([analysis.output.measures for analysis in measured.analyses], np.float64)
-    platt, thresholds = measured.module.card.calibration.parameters, measured.module.card.decision.thresholds
-    figure = _sheet("Measures of slices without a tumor and of tumors", f"n = {len(values)} scans")
+    card = measured.module.card
+    figure = sheet("Measures of slices without a tumor and of tumors", f"n = {len(values)} scans")
     panels = figure.subplots(3, 1)
     for axes, (_, text), column in zip(panels, MEASURES, values.T, strict=False):
-        _histogram(axes, column, measured, text)
+        _histogram(axes, column, measured, f"{text}, standard deviations of training slices")
     _histogram(panels[2], values.mean(axis=1), measured, "score, the mean of both")
     for name, ink in (("uncertain_from", PALE), ("threshold", ACCENT)):
-        probability = thresholds[name]
-        score = (np.log(probability / (1 - probability)) - platt["intercept"]) / platt["slope"]
+        score = score_at(card.decision.at(name), card.calibration)
         label = "borderline from" if name == "uncertain_from" else "anomaly from"
         panels[2].axvline(score, color=ink, linestyle="--", label=f"{label} {score:.2f}")
     panels[2].legend()
@@ -67,7 +64,7 @@ def _histogram(axes: Axes, values: NDArray[np.float64], measured: Measured, text
     tumor = np.array([sample.is_tumor for sample in measured.samples])
     for chosen, ink, label in ((~tumor, INK, "without a tumor"), (tumor, ACCENT, "tumor")):
         axes.hist(np.clip(values[chosen], low, high), edges, density=True, alpha=0.5, color=ink, label=label)
-    axes.set(xlabel=f"{text}, standard deviations of training slices", ylabel="Density")
+    axes.set(xlabel=text, ylabel="Density")
     axes.legend()
 
 
@@ -80,7 +77,7 @@ def draw_samples(module: AnalysisModule, weights: Path, path: Path) -> None:
     )
     painted = [paint_lesion(healthy, np.random.default_rng(seed)) for seed in range(PAINTED)]
     slices = [healthy, lesion, *painted]
-    figure = _sheet("Before, redrawn, and where the error is unusual", "Template brains of samples/, no patients")
+    figure = sheet("Before, redrawn, and where the error is unusual", "Template brains of samples/, no patients")
     columns = figure.subplots(3, len(slices), squeeze=False)
     for column, pixels in zip(columns.T, slices, strict=True):
         framed = frame(pixels, autoencoder.SIDE)
@@ -95,10 +92,3 @@ def draw_samples(module: AnalysisModule, weights: Path, path: Path) -> None:
     for axes in columns.ravel():
         axes.set_axis_off()
     figure.savefig(path, format="png")
-
-
-def _sheet(title: str, shown: str) -> Figure:
-    figure = Figure(figsize=SIZE, dpi=RESOLUTION, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}\n{shown}. Research only, not for diagnosis.")
-    return figure

@@ -45,7 +45,7 @@ OTHERS: Final[Mapping[str, Sequence[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Table:
     """Scans as numbers, each as it is and in c other looks."""
 
     values: NDArray[np.float32]  # (n, 1 + c, m) of ALL; first as it is
@@ -57,7 +57,7 @@ class Measured:
         return self.values[..., [ALL.index(name) for name in names]]
 
 
-def measure(samples: Sequence[Sample], labels: NDArray[np.int64], groups: NDArray[np.int64], copies: int) -> Measured:
+def measure(samples: Sequence[Sample], labels: NDArray[np.int64], groups: NDArray[np.int64], copies: int) -> Table:
     """Measure scans as the module does when it serves, and in other looks. The same scans get the same looks."""
     rng = np.random.default_rng(SEED)
     rows = []
@@ -65,7 +65,7 @@ def measure(samples: Sequence[Sample], labels: NDArray[np.int64], groups: NDArra
         scan = read_scan(sample.data)
         looks = [scan, *(replace(scan, pixels=vary(scan.pixels, rng)) for _ in range(copies))]
         rows.append([_measures(look) for look in looks])
-    return Measured(np.array(rows, np.float32), labels, groups)
+    return Table(np.array(rows, np.float32), labels, groups)
 
 
 def grow(values: NDArray[np.float32], labels: NDArray[np.int64], depth: int) -> DecisionTreeClassifier:
@@ -76,19 +76,19 @@ def grow(values: NDArray[np.float32], labels: NDArray[np.int64], depth: int) -> 
     return tree.fit(*_flat(values, labels))
 
 
-def scores_by_depth(scans: Measured) -> NDArray[np.float64]:
+def scores_by_depth(scans: Table) -> NDArray[np.float64]:
     """Return the balanced accuracy of trees on the served measures, (depths, folds)."""
     return np.array([cross_validate(scans, MEASURES, partial(grow, depth=depth)) for depth in DEPTHS])
 
 
-def compare(scans: Measured, depth: int) -> dict[str, NDArray[np.float64]]:
+def compare(scans: Table, depth: int) -> dict[str, NDArray[np.float64]]:
     """Cross-validate trees of one depth on OTHERS, and a forest on the served measures, each (folds,)."""
     trees = {name: cross_validate(scans, names, partial(grow, depth=depth)) for name, names in OTHERS.items()}
     return trees | {f"as served, by a forest of {FOREST} trees": cross_validate(scans, MEASURES, _grow_forest)}
 
 
 def cross_validate(
-    scans: Measured, names: Sequence[str], fit: Callable[[NDArray[np.float32], NDArray[np.int64]], Any]
+    scans: Table, names: Sequence[str], fit: Callable[[NDArray[np.float32], NDArray[np.int64]], Any]
 ) -> NDArray[np.float64]:
     """Return the balanced accuracy in each fold, (folds,), of slices as they are; no group stands in two folds."""
     values, scores = scans.of(names), []

@@ -4,6 +4,7 @@ Its own room for the one trick that makes this quick on a processor: what the fr
 changed versions of every slice is computed once and kept, and both stages run over that.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from imip.framing import frame
 from training.augment import augment, match_tones
+from training.balance import class_weights
 from training.batches import Batch, as_inputs
 from training.brain_tumor_type_network import frozen_part, trained_part
 from training.dataset import Sample
@@ -69,13 +71,16 @@ def train(network: keras.Sequential, learned: Labelled, validation: Labelled, ru
 def keep(network: keras.Sequential, samples: Sequence[Sample], looks: range, file: Path) -> NDArray[np.float16]:
     """Return what the frozen part answers for looks of each sample, (looks, n, h, w, channels), kept in a file.
 
-    Look 0 is the slice as it is served. A call that was stopped goes on after the last look that it finished.
+    Look 0 is the slice as it is served. A call that was stopped goes on after the last look that it finished, and
+    begins anew if the samples, the looks or the frozen weights are others.
     """
     frozen = frozen_part(network)
     answer = tf.function(lambda pixels: frozen(pixels, training=False), autograph=False)
     shape = (len(looks), len(samples), *frozen.output_shape[1:])
     finished = file.with_suffix(".finished")
-    first = int(finished.read_text()) if finished.exists() else 0
+    origin = _origin(frozen, samples, looks)
+    begun, _, count = finished.read_text().partition(" ") if finished.exists() else ("", "", "")
+    first = int(count) if begun == origin else 0
     mode = "r+" if first else "w+"
     kept: NDArray[np.float16] = np.lib.format.open_memmap(file, mode, np.float16, shape)  # type: ignore[no-untyped-call]
     for number in range(first, len(looks)):
@@ -83,8 +88,16 @@ def keep(network: keras.Sequential, samples: Sequence[Sample], looks: range, fil
             chosen = range(start, min(start + BATCH, len(samples)))
             slices = [see(samples, index, looks[number]) for index in chosen]
             kept[number, start : chosen.stop] = answer(tf.constant(as_inputs(slices))).numpy()
-        finished.write_text(str(number + 1))
+        finished.write_text(f"{origin} {number + 1}")
     return kept
+
+
+def _origin(frozen: keras.Sequential, samples: Sequence[Sample], looks: range) -> str:
+    """Return a digest of all that the kept answers follow from."""
+    origin = hashlib.sha256(repr((looks, [sample.digest for sample in samples])).encode())
+    for weight in frozen.get_weights():
+        origin.update(np.ascontiguousarray(weight).tobytes())
+    return origin.hexdigest()
 
 
 def see(samples: Sequence[Sample], index: int, look: int) -> NDArray[np.uint8]:
@@ -104,8 +117,7 @@ class KeptBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, looks: NDArray[np.float16], labels: NDArray[np.int64]) -> None:
         super().__init__()
         self.looks, self.labels = looks, labels
-        counts = np.bincount(labels)
-        self.class_weights = (len(labels) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+        self.class_weights = class_weights(labels)
         self.start(0)
 
     def start(self, epoch: int) -> None:
@@ -162,7 +174,7 @@ def _fit(
 
 
 def _let_learn(trained: keras.Sequential, stage: Stage) -> None:
-    """Freeze the convolutions or let them learn; batch normalisation stays as ImageNet left it either way."""
+    """Freeze the convolutions or let them learn; batch normalisation stays as pretrained either way."""
     for part in trained.layers:
         for layer in getattr(part, "layers", ()):
             layer.trainable = stage.tunes_convolutions and not isinstance(layer, keras.layers.BatchNormalization)

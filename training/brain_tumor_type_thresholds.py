@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.modules.brain_tumor_type import HEALTHY, TYPES, BrainTumorType, decide
+from training.calibration import CalibrationError
 
 LABELS: Final = BrainTumorType.about.labels
 MISSED_TUMOR: Final = 10.0  # its cost, in healthy slices left without an answer
@@ -24,12 +25,18 @@ Probabilities = NDArray[np.float64]  # (n, 4) calibrated, in the order of LABELS
 
 
 def choose(probabilities: Probabilities, actual: NDArray[np.str_]) -> dict[str, float]:
-    """Choose each label's threshold; `actual` (n,) are the true labels. Raises ValueError without both sides of one."""
+    """Choose each label's threshold; `actual` (n,) are the true labels.
+
+    A type without a wrong answer has nothing to turn away, 0; one without a right answer is never given, 1. Raises
+    CalibrationError without both slices that show a tumor and slices that show none.
+    """
     thresholds = {HEALTHY: youden(_column(probabilities, HEALTHY), actual == HEALTHY, MISSED_TUMOR)}
     called = answers(probabilities, {**thresholds, **dict.fromkeys(TYPES, 0.0)})
     for name in TYPES:
         would_be = called == name
-        thresholds[name] = youden(_column(probabilities, name)[would_be], actual[would_be] == name, WRONG_TYPE)
+        right, score = actual[would_be] == name, _column(probabilities, name)[would_be]
+        both = right.any() and not right.all()
+        thresholds[name] = youden(score, right, WRONG_TYPE) if both else float(not right.any())
     return thresholds
 
 
@@ -42,10 +49,10 @@ def answers(probabilities: Probabilities, thresholds: Mapping[str, float]) -> ND
 def youden(score: NDArray[np.float64], is_positive: NDArray[np.bool_], cost: float) -> float:
     """Return the cut, midway between two scores, with most positives minus `cost` x negatives at or above it.
 
-    Of equals the lowest. Both arrays are (n,). Raises ValueError without both positives and negatives.
+    Of equals the lowest. Both arrays are (n,). Raises CalibrationError without both positives and negatives.
     """
     if is_positive.all() or not is_positive.any():
-        raise ValueError("Youden's J needs scans of both sides")
+        raise CalibrationError("Youden's J needs scans of both sides")
     scores = np.unique(score)
     cuts = np.concatenate([[0.0], (scores[:-1] + scores[1:]) / 2])
     worth = np.where(is_positive, 1.0, -cost) @ (score[:, None] >= cuts)

@@ -13,9 +13,17 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 from imip.card import Calibration
+from imip.errors import ArtifactError
 
 UNPENALISED = 1e12  # inverse regularisation strength; Platt's smoothed targets regularise instead
 DECIMALS = 4  # of a threshold
+
+
+class CalibrationError(ArtifactError, ValueError):
+    """What a model answers for these scans cannot be made probabilities, or those no decision."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The model cannot be calibrated, train it longer or on more scans: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,10 @@ class Temperature:
 def fit_temperature(logits: NDArray[np.float64], actual: NDArray[np.int64]) -> Temperature:
     """Fit the temperature by maximum likelihood; `logits` (n, k), `actual` (n,) the index of each scan's label.
 
-    Looked for within 1/20 to 20. Raises ValueError on logits that are not finite, or without scans.
+    Looked for within 1/20 to 20. Raises CalibrationError on logits that are not finite, or without scans.
     """
     if not (logits.size and np.isfinite(logits).all()):
-        raise ValueError("calibration needs finite logits")
+        raise CalibrationError("calibration needs finite logits")
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
@@ -76,14 +84,14 @@ def fit_platt(logits: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Pl
     """Fit the scaling by maximum likelihood on smoothed targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0.
 
     `logits` and `is_positive` are (n,). The smoothing keeps the fit finite when the classes separate perfectly.
-    Raises ValueError without both classes, on logits that are not finite or all alike, and where higher logits
+    Raises CalibrationError without both classes, on logits that are not finite or all alike, and where higher logits
     do not go with positives (slope <= 0): such a model is broken, not miscalibrated.
 
     Source: Platt, Probabilistic outputs for support vector machines, 1999.
     """
     _require_both_classes(is_positive)
     if not np.isfinite(logits).all() or np.ptp(logits) == 0:
-        raise ValueError("calibration needs finite logits that are not all alike")
+        raise CalibrationError("calibration needs finite logits that are not all alike")
     positives, negatives = np.count_nonzero(is_positive), np.count_nonzero(~is_positive)
     target = np.where(is_positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     # scikit-learn takes no soft targets: each scan stands there as both classes, weighted by its target.
@@ -95,7 +103,9 @@ def fit_platt(logits: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Pl
     )
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     if not slope > 0:
-        raise ValueError(f"calibration slope must be positive, is {slope:.4g}: higher logits do not mean positive")
+        raise CalibrationError(
+            f"calibration slope must be positive, is {slope:.4g}: higher logits do not mean positive"
+        )
     return Platt(slope, intercept)
 
 
@@ -134,12 +144,12 @@ def choose_operating_point(
     scores are never parted. It is rounded to 4 decimals unless that would carry it to or over a score.
 
     Shares are counted, not estimated: with fewer than 1 / (1 - sensitivity) positives (50 by default) none may be
-    missed, and one scan decides the threshold. Raises ValueError without both classes, or on a probability
+    missed, and one scan decides the threshold. Raises CalibrationError without both classes, or on a probability
     outside 0..1.
     """
     _require_both_classes(is_positive)
     if not ((probability >= 0) & (probability <= 1)).all():
-        raise ValueError("an operating point needs probabilities within 0..1")
+        raise CalibrationError("an operating point needs probabilities within 0..1")
     scores, rank = np.unique(probability, return_inverse=True)
     # Cut k lies below scores[k], the last one above all: what is found there, and what is ruled out.
     missed = _cumulative(rank[is_positive], scores.size)
@@ -157,10 +167,10 @@ def choose_confidence(confidence: NDArray[np.float64], right: NDArray[np.bool_],
     """Choose from where a label counts as confident, on the validation split; both (n,), the confidence 0..1.
 
     The lowest threshold at or above which at least `certain` of the labels are right, midway between two scores; 1
-    if there is none, as no label then deserves it. Raises ValueError without scans.
+    if there is none, as no label then deserves it. Raises CalibrationError without scans.
     """
     if not confidence.size:
-        raise ValueError("a threshold needs scans")
+        raise CalibrationError("a threshold needs scans")
     scores, rank = np.unique(confidence, return_inverse=True)
     above, right_above = (np.cumsum(np.bincount(rank, of)[::-1])[::-1] for of in (np.ones(rank.size), right))
     enough = np.flatnonzero(right_above >= certain * above)
@@ -184,4 +194,4 @@ def _between(scores: NDArray[np.float64], cut: np.intp) -> float:
 
 def _require_both_classes(is_positive: NDArray[np.bool_]) -> None:
     if is_positive.all() or not is_positive.any():
-        raise ValueError("needs scans of both classes")
+        raise CalibrationError("needs scans of both classes")

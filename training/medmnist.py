@@ -6,6 +6,7 @@ everything after reading is as for any other scan.
 
 import hashlib
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Final
 
@@ -62,9 +63,31 @@ def official_split(samples: Sequence[Sample]) -> Dataset:
     return Dataset(kept, entries)
 
 
+def near_duplicates(samples: Sequence[Sample]) -> dict[tuple[Split, Split], tuple[int, int]]:
+    """Return for each two parts how many pairs of pictures are near-duplicates, and how many of these exact copies."""
+    alike = _correlation(samples) >= NEAR_DUPLICATE
+    np.fill_diagonal(alike, False)
+    part = np.array([PARTS[sample.path.parent.name] for sample in samples])
+    picture = np.unique([sample.digest for sample in samples], return_inverse=True)[1]
+    counts = {}
+    for one, other in combinations_with_replacement(PARTS.values(), 2):
+        rows, columns = np.flatnonzero(part == one), np.flatnonzero(part == other)
+        pairs = alike[np.ix_(rows, columns)]
+        copies = pairs & (picture[rows][:, None] == picture[columns])
+        seen = 2 if one == other else 1  # times that each pair stands in the square
+        counts[one, other] = np.count_nonzero(pairs) // seen, np.count_nonzero(copies) // seen
+    return counts
+
+
 def _near_duplicates(samples: Sequence[Sample]) -> NDArray[np.int32]:
     """Return the number of each sample's group, (n,): those that pairwise near-duplicates chain together."""
+    alike = csr_matrix(_correlation(samples) >= NEAR_DUPLICATE)
+    return np.asarray(connected_components(alike, directed=False)[1], np.int32)
+
+
+def _correlation(samples: Sequence[Sample]) -> NDArray[np.float32]:
+    """Return Pearson's correlation of each two pictures, (n, n)."""
     flat = np.stack([sample.pixels for sample in samples]).reshape(len(samples), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    return np.asarray(connected_components(csr_matrix(flat @ flat.T >= NEAR_DUPLICATE), directed=False)[1], np.int32)
+    return np.asarray(flat @ flat.T, np.float32)

@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al., CVPR 2018) at width 0.35 with ImageNet weights, and the proof that they are ImageNet's.
+"""MobileNetV2 (Sandler et al., CVPR 2018) at width 0.35, pretrained, and the proof that photographs trained it.
 
 Its own room because it knows nothing of brains. `python -m training.mobilenet FILE` prints the proof for a file.
 """
@@ -31,7 +31,7 @@ def untrained() -> keras.Model:
 
 
 def pretrained(export: Path) -> keras.Model:
-    """Return the network without its head as ImageNet trained it: from an export if there is one, else as Keras has it.
+    """Return the network without its head, pretrained: from an export if there is one, else as Keras has ImageNet's.
 
     Raises what `read` raises.
     """

@@ -68,7 +68,7 @@ def draw_roc(scored: evaluation.Scored, report: Report, path: Path) -> None:
     """Draw the ROC curve with the operating point, its corner enlarged. Raises KeyError unless both classes exist."""
     area = report.metrics["roc_auc"]
     positive, negative = scored.labels
-    figure = _sheet(f"ROC curve, area {area.value:.4f}", report.n)
+    figure = sheet(f"ROC curve, area {area.value:.4f}", f"n = {report.n} scans")
     axes = figure.add_subplot()
     axes.set(
         xlabel=f"False positive rate (share of {negative} called {positive})",
@@ -96,7 +96,7 @@ def _draw_operating_curve(axes: Axes, scored: evaluation.Scored, report: Report)
 
 def draw_roc_of_each(scored: multiclass.Scored, report: Report, path: Path) -> None:
     """Draw the ROC curve of each label against the rest, as far as the scans hold both."""
-    figure = _sheet("ROC curves, each label against the rest", report.n)
+    figure = sheet("ROC curves, each label against the rest", f"n = {report.n} scans")
     axes = figure.add_subplot()
     axes.set(xlabel="False positive rate (share of the rest)", ylabel="Sensitivity (share of the label)")
     axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", label="guessing")
@@ -123,7 +123,7 @@ def draw_reliability(
     mean = np.bincount(number, probability, BINS)[filled] / counts[filled]
     true = np.bincount(number, came_true, BINS)[filled] / counts[filled]
 
-    figure = _sheet(f"Reliability of the {said}", probability.size)
+    figure = sheet(f"Reliability of the {said}", f"n = {probability.size} scans")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color=PALE, linestyle="--", label="perfectly calibrated")
     upper.plot(mean, true, "o-", color=INK, label=f"model, {BINS} equal bins")
@@ -141,7 +141,7 @@ def draw_confusion(confusion: Confusion, title: str, path: Path) -> None:
     labels, answers = list(confusion), list(next(iter(confusion.values())))
     counts = np.array([[confusion[label][answer] for answer in answers] for label in labels])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = _sheet(title, int(counts.sum()))
+    figure = sheet(title, f"n = {counts.sum()} scans")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(answers)), answers)
@@ -154,10 +154,11 @@ def draw_confusion(confusion: Confusion, title: str, path: Path) -> None:
     _write(figure, path)
 
 
-def _sheet(title: str, n: int) -> Figure:
+def sheet(title: str, shown: str) -> Figure:
+    """Return an empty figure that says what it shows, and that it is research only."""
     figure = Figure(figsize=SIZE, dpi=RESOLUTION, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}\nn = {n} scans. Research only, not for diagnosis.")
+    figure.suptitle(f"{title}\n{shown}. Research only, not for diagnosis.")
     return figure
 
 

@@ -94,6 +94,9 @@ class Recipe(ABC):
         """Read labelled scans; return them and how many files could not be read. Raises FileNotFoundError."""
         return load_samples(data, self.folders, _progress)
 
+    def begin(self, samples: Sequence[Sample]) -> None:  # noqa: B027, as most recipes' manifests are committed
+        """Make what dividing needs, before a training; called by `imip train` alone."""
+
     def divide(self, samples: Sequence[Sample]) -> Dataset:
         """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""
         return divide(samples, self.manifest)

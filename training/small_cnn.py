@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.errors import ArtifactError
 from imip.features import image_features
 from imip.module import AnalysisModule, BinaryClassifier
 from imip.scan import read_scan
 from training.artifact import Trained, write_artifact
+from training.batches import as_inputs
 from training.calibration import (
     Platt,
     Temperature,
@@ -29,7 +29,7 @@ from training.calibration import (
 from training.dataset import Sample, plain
 from training.export import logits, prove, read_weights, round_weights, served_probabilities, to_litert, write_weights
 from training.recipe import Recipe
-from training.small_network import EPOCHS, Labelled, as_inputs, build, ends, fit
+from training.small_network import EPOCHS, Labelled, build, ends, fit
 from training.split import Dataset, make_manifest, write_manifest
 
 PARITY_SCANS: Final = 200
@@ -46,13 +46,15 @@ class SmallCnn(Recipe):
     def label(self, class_name: str) -> str:
         return class_name
 
-    def divide(self, samples: Sequence[Sample]) -> Dataset:
-        """Divide scans as the module's manifest says, which its first data set makes.
-
-        Raises KeyError if a scan is not in it.
-        """
-        if not self.manifest.exists():
+    def begin(self, samples: Sequence[Sample]) -> None:
+        """Let the first data set that is trained on make the module's manifest."""
+        if self.split == "ours" and not self.manifest.exists():
             write_manifest(make_manifest(samples), self.manifest)
+
+    def divide(self, samples: Sequence[Sample]) -> Dataset:
+        """Divide scans as the module's manifest says. Raises KeyError if there is none, or a scan is not in it."""
+        if not self.manifest.exists():
+            raise KeyError(self.manifest.name)
         return super().divide(samples)
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
@@ -67,13 +69,14 @@ class SmallCnn(Recipe):
         read_weights(network, weights)
         samples = dataset.part("validation")
         validation = self._labelled(samples)
-        calibration = self._calibrated(logits(network, as_inputs(validation.inputs)), validation.labels)
+        calibration = self._calibrated(logits(network, as_inputs(list(validation.inputs))), validation.labels)
         graph = to_litert(network, calibration, ends(self.module.about.side))
         thresholds = self._thresholds(served_probabilities(graph, validation.inputs), validation.labels)
+        some = validation.inputs[:: max(1, len(samples) // PARITY_SCANS)]
+        parity = prove(network, calibration, graph, some)
         trained = Trained(graph, calibration.described(), thresholds)
         write_artifact(self.module, trained, samples, dataset.groups(samples), out)
-        some = validation.inputs[:: max(1, len(samples) // PARITY_SCANS)]
-        return str(prove(network, calibration, graph, some))
+        return str(parity)
 
     @property
     def _is_binary(self) -> bool:
@@ -93,12 +96,7 @@ class SmallCnn(Recipe):
         return Labelled(np.stack(inputs), np.array(indices, np.int64))
 
     def _calibrated(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> Platt | Temperature:
-        try:
-            return fit_platt(scores[:, 0], labels == 0) if self._is_binary else fit_temperature(scores, labels)
-        except ValueError as fault:
-            raise ArtifactError(
-                f"The network cannot be calibrated, train it longer or on more scans: {fault}"
-            ) from fault
+        return fit_platt(scores[:, 0], labels == 0) if self._is_binary else fit_temperature(scores, labels)
 
     def _thresholds(self, probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
         if self._is_binary:

@@ -10,6 +10,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from training.balance import class_weights
+from training.batches import Batch, as_inputs
 from training.export import HIDDEN_LAYER, LAST_CONVOLUTION
 from training.fit import Journal, schedule
 from training.jitter import jitter
@@ -23,8 +25,6 @@ PEAK_RATE: Final = 1e-3
 WEIGHT_DECAY: Final = 1e-4
 BATCH: Final = 32
 SEED: Final = 7
-
-Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,7 @@ class JitteredBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, labelled: Labelled, outputs: int, epoch: int = 0) -> None:
         super().__init__()
         self.labelled, self.outputs, self.epoch = labelled, outputs, epoch
-        counts = np.bincount(labelled.labels)
-        self.class_weights = (len(labelled.labels) / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+        self.class_weights = class_weights(labelled.labels)
         self._shuffle()
 
     def __len__(self) -> int:
@@ -132,7 +131,7 @@ class JitteredBatches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self.order[number * BATCH : (number + 1) * BATCH]
         labels = self.labelled.labels[chosen]
         pictures = [jitter(self.labelled.inputs[i], np.random.default_rng((SEED, self.epoch, int(i)))) for i in chosen]
-        return as_inputs(np.stack(pictures)), _targets(labels, self.outputs), self.class_weights[labels]
+        return as_inputs(pictures), _targets(labels, self.outputs), self.class_weights[labels]
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -142,11 +141,6 @@ class JitteredBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.order = np.random.default_rng((SEED, self.epoch)).permutation(len(self.labelled.labels))
 
 
-def as_inputs(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return pictures, (n, side, side), as the network's input, (n, side, side, 1), 0..255."""
-    return pictures[..., None].astype(np.float32)
-
-
 def _targets(labels: NDArray[np.int64], outputs: int) -> NDArray[np.float32]:
     """Return what the network should answer: 1 for the first of two labels, (n, 1), or the index, (n,)."""
     return (labels == 0).astype(np.float32)[:, None] if outputs == 1 else labels.astype(np.float32)
@@ -154,5 +148,4 @@ def _targets(labels: NDArray[np.int64], outputs: int) -> NDArray[np.float32]:
 
 def _twice(validation: Labelled, outputs: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     jittered = [jitter(picture, np.random.default_rng((SEED, i))) for i, picture in enumerate(validation.inputs)]
-    pictures = np.concatenate([validation.inputs, np.stack(jittered)])
-    return as_inputs(pictures), _targets(np.tile(validation.labels, 2), outputs)
+    return as_inputs([*validation.inputs, *jittered]), _targets(np.tile(validation.labels, 2), outputs)

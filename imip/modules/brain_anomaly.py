@@ -6,7 +6,9 @@ from math import log
 from imip.about import ETHICS, About
 from imip.artifact import Artifact
 from imip.brain_mri import DATA, FACTORS
-from imip.judgement import Judgement, Reason
+from imip.card import Calibration
+from imip.errors import ArtifactError
+from imip.judgement import Compared, Judgement, Reason
 from imip.module import BinaryClassifier
 from imip.output import Output
 
@@ -22,31 +24,31 @@ the error map, the same for either label; the embedding is the square root of th
 the encoder's 160 channels. Compiled to LiteRT, all in one pass."""
 
 DECISION_RULE = """\
-Chosen on the validation part, whose slices without a tumor it was not trained on: Anomaly from the 95th percentile of
-their calibrated probability on; Normal below the probability that 90% of its tumors exceed, and never from 0.5 on;
-Borderline between the two."""
+Chosen on the validation part, whose slices without a tumor it was not trained on: Anomaly above the 95th percentile of
+their calibrated probability; Normal below the probability that 90% of its tumors exceed, and never above 0.5;
+Borderline between the two, at either limit too."""
 
 TRAINING = """\
 The network learned from the slices without a tumor of the training part alone, drawn so that every group of
 near-duplicates counts once, mirrored, slightly turned and of other contrast, half of them with coarse noise to take
 away (Kascenas et al. 2022). When to stop, the choice among a few networks and measures, calibration, thresholds and
-reference come from the validation part. Calibration used its tumors too, about three in four of its slices; where
-tumors are rarer, the probability of an anomaly is too high. The figures come from the test part, which was looked at
-once, for them."""
+reference come from the validation part. Calibration used its tumors too, which are most of its slices; where tumors are
+rarer, the probability of an anomaly is too high. The figures come from the test part, which was looked at once, for
+them."""
 
 CAVEATS = """\
 It sees lesions poorly, and worse than its ROC AUC says. Slices with and without a tumor come from different sources
-here, which differ in sharpness, sequence and plane, and part of the AUC is that. Most of it comes from the latent
-distance; the reconstruction error adds little. On the validation part the plain
+here, which differ in sharpness, sequence and plane, and part of the AUC is that. On the test part most of it comes from
+the latent distance, and the reconstruction error adds little, as a table shows. On the validation part the plain
 reconstruction error even pointed the wrong way, as the tumors come from smoother pictures that are easier to redraw;
-that is why errors are held to the slice's own mean. What a lesion alone is worth is in the table of painted
-lesions, where nothing else differs: those are the figures to go by. The error map sees more than the score: its largest
-error falls into a painted lesion far more often than by chance. Most tumors are answered Borderline, and some Normal. A
+that is why errors are held to the slice's own mean. What a lesion alone is worth is in the table of painted lesions,
+where nothing else differs: those are the figures to go by. The error map sees more than the score: its largest error
+falls into a painted lesion far more often than by chance. Most tumors are answered Borderline, and some Normal. A
 blurred reconstruction misses small lesions and marks normal anatomy, such as wide ventricles, bright fat or sulci; a
 heatmap is no outline of a lesion. Some slices that the data set files as without a tumor visibly show other abnormal
-areas: to this module they are normal. It knows about 200 distinct normal slices, mostly axial; another plane, sequence
-or hospital looks anomalous by itself. Patients are not identified in the data, so groups only approximate them, and
-some leakage between parts may remain."""
+areas: to this module they are normal. It knows few distinct normal slices, mostly axial; another plane, sequence or
+hospital looks anomalous by itself. Patients are not identified in the data, so groups only approximate them, and some
+leakage between parts may remain."""
 
 SETTLES_NOTHING = "The score lies where slices with and without a tumor overlap: it settles nothing."
 MEASURES = (  # the graph's, in its order: name, and what it measures in standard deviations of training slices
@@ -76,8 +78,8 @@ class BrainAnomaly(BinaryClassifier):
 
     def __init__(self, artifact: Artifact) -> None:
         super().__init__(artifact)
-        platt, probability = artifact.card.calibration.parameters, self._threshold
-        self._score_threshold = (log(probability / (1 - probability)) - platt["intercept"]) / platt["slope"]
+        platt = artifact.card.calibration
+        self._normal_below, self._anomaly_above = (score_at(limit, platt) for limit in self._uncertain)
 
     def judge(self, output: Output) -> Judgement:
         judgement = replace(super().judge(output), reasons=self._reasons(output))
@@ -95,16 +97,36 @@ class BrainAnomaly(BinaryClassifier):
         )
 
     def _reasons(self, output: Output) -> tuple[Reason, ...]:
-        """Name both measures and their mean, the score, beside the score from which a slice is an anomaly."""
+        """Name both measures, then what their mean, the score, was asked: for an anomaly, and if it is none for normal.
+
+        The questions are the decision's, in words of the score; so are the answers, whatever rounding does to a score.
+        """
         assert output.measures is not None
         values = [float(value) for value in output.measures]
-        named = [
-            *((name, text, value) for (name, text), value in zip(MEASURES, values, strict=True)),
-            ("score", "the mean of both", sum(values) / len(values)),
-        ]
-        return tuple(Reason(_compared(text, value), name, value, self._score_threshold) for name, text, value in named)
+        measured = (_measured(name, words, value) for (name, words), value in zip(MEASURES, values, strict=True))
+        anomaly, score = float(output.probabilities[0]), sum(values) / len(values)
+        lowest, highest = self._uncertain
+        is_anomaly = anomaly > highest
+        asked = [_asked(score, "above" if is_anomaly else "at most", self._anomaly_above, "an anomaly")]
+        if not is_anomaly:
+            asked.append(_asked(score, "below" if anomaly < lowest else "at least", self._normal_below, "normal"))
+        return (*measured, *asked)
 
 
-def _compared(text: str, value: float) -> str:
+def score_at(probability: float, platt: Calibration) -> float:
+    """Return the score that Platt scaling makes this probability. Raises ArtifactError if none does."""
+    try:
+        return (log(probability / (1 - probability)) - platt.at("intercept")) / platt.at("slope")
+    except (ValueError, ZeroDivisionError):
+        raise ArtifactError(f"no score has the probability {probability:g} that card.yaml decides by") from None
+
+
+def _measured(name: str, words: str, value: float) -> Reason:
     side = "above" if value >= 0 else "below"
-    return f"{text} {abs(value):.1f} standard deviations {side} that of training slices without a tumor"
+    text = f"{words} {abs(value):.1f} standard deviations {side} that of training slices without a tumor"
+    return Reason(text, name, value, None, None)
+
+
+def _asked(score: float, compared: Compared, limit: float, outcome: str) -> Reason:
+    text = f"score {score:.3g}, the mean of both, is {compared} {limit:.3g}, the limit of {outcome}"
+    return Reason(text, "score", score, limit, compared)

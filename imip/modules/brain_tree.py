@@ -1,7 +1,7 @@
 """Which of three tumors does a brain MRI slice show, if any? A single decision tree, which can say why in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from imip.errors import ArtifactError
 from imip.framing import Framed, frame
 from imip.judgement import Judgement
 from imip.measure_words import reason
-from imip.module import AnalysisModule, by_label
+from imip.module import AnalysisModule, most_probable
 from imip.output import Output
 from imip.regions import heatmaps
 from imip.scan import Scan
 from imip.texture import TEXTURE_FEATURES, texture
-from imip.tree import TREE, Tree
+from imip.tree import TREE, Step, Tree
 
 HEAD_FEATURES = (
     "foreground_aspect",
@@ -79,6 +79,13 @@ class Measured(Framed):
     head: NDArray[np.float32]  # HEAD_FEATURES
 
 
+@dataclass(frozen=True, slots=True)
+class Walked(Output):
+    """An output, and the way down the tree that led to it."""
+
+    steps: tuple[Step, ...] = ()
+
+
 class BrainTree(AnalysisModule):
     """The label of the leaf that a slice comes to; uncertain below a threshold.
 
@@ -115,27 +122,18 @@ class BrainTree(AnalysisModule):
         head = np.array([features[name] for name in HEAD_FEATURES], np.float32)
         return Measured(framed.input, framed.region, framed.slice_shape, head)
 
-    def run(self, framed: Framed) -> Output:
+    def run(self, framed: Framed) -> Walked:
         """Measure the texture and walk down the tree."""
         assert isinstance(framed, Measured)
         surface = texture(framed.input)
         measures = np.array([*framed.head, *surface.features().values()], np.float32)
         steps, leaf = self._tree.path(measures)
         maps = heatmaps(steps, framed.input, surface, len(self.about.labels))
-        return Output(self._tree.shares[leaf], self._tree.embed(measures), maps, measures)
+        return Walked(self._tree.shares[leaf], self._tree.embed(measures), maps, measures, steps)
 
     def judge(self, output: Output) -> Judgement:
         """Conclude from the leaf, and say the path to it."""
-        assert output.measures is not None
-        steps, _ = self._tree.path(output.measures)
-        index = int(output.probabilities.argmax())
-        confidence = float(output.probabilities[index])
-        return Judgement(
-            label=self.card.labels[index],
-            confidence=confidence,
-            probabilities=by_label(self.card.labels, output),
-            decision="confident" if confidence >= self._confident else "uncertain",
-            heatmap=index,
-            reasons=tuple(map(reason, steps)),
-            advice=None if output.heatmaps[:, :, index].any() else NO_PLACE,
-        )
+        assert isinstance(output, Walked)
+        judgement = most_probable(self.card.labels, output, self._confident)
+        placed = output.heatmaps[:, :, judgement.heatmap].any()
+        return replace(judgement, reasons=tuple(map(reason, output.steps)), advice=None if placed else NO_PLACE)

@@ -15,12 +15,13 @@ AMBIGUOUS = "Ambiguous"
 ADVICE = "No answer is likely enough to be given. A physician should look at the whole examination."
 
 DETAILS = """\
-MobileNetV2 (Sandler et al. 2018) at width 0.35 with weights from ImageNet, then the mean of each of its 1280 channels,
-a dense layer of 256 units with ReLU, dropout 0.45 and a softmax over the four labels. It takes a single grayscale
-slice, cut to the head and fitted into 224x224 pixels; scaling to -1..1 and repetition as red, green and blue are part
-of the graph. The heatmap is Grad-CAM (Selvaraju et al. 2017) at the last convolution, 7x7; the embedding is the square
-root of the mean activation of each of the 96 channels in the middle of block 6, up to where the weights are still
-ImageNet's. Compiled to LiteRT. That the weights it started from are ImageNet's is shown by
+MobileNetV2 (Sandler et al. 2018) at width 0.35 with pretrained weights, then the mean of each of its 1280 channels, a
+dense layer of 256 units with ReLU, dropout 0.45 and a softmax over the four labels. It takes a single grayscale slice,
+cut to the head and fitted into 224x224 pixels; scaling to -1..1 and repetition as red, green and blue are part of the
+graph. The heatmap is Grad-CAM (Selvaraju et al. 2017) at the last convolution, 7x7; the embedding is the square root of
+the mean activation of each of the 96 channels in the middle of block 6, up to where the weights are still the
+pretrained ones. Compiled to LiteRT. The weights it started from are taken to be ImageNet's. That they fit this very
+architecture and were trained on photographs, but not that these were ImageNet's, is shown by
 `python -m training.mobilenet FILE`: the channel means that batch normalisation kept correlate with those of 44 cuts of
 photographs at 0.972 (median over layers), and at -0.010 once the values of each kernel are shuffled; 91% of the cuts
 are most like another cut of the same photograph, and 18% after shuffling."""
@@ -33,7 +34,7 @@ among the slices that would get it, a wrong answer costs three right ones withhe
 
 TRAINING = """\
 Trained in two stages: the dense layers alone; then, at a tenth of that rate, the convolutions from the end of block 6
-on as well, with batch normalisation frozen throughout. The weights before that point stay as ImageNet left them. Labels
+on as well, with batch normalisation frozen throughout. The weights before that point stay the pretrained ones. Labels
 are weighted by the inverse of how common they are. A training slice is shown in eight looks: turned, zoomed, shifted,
 sheared, stretched, flipped, of other brightness and contrast, some cropped at the border, stripped of the skull, of
 another slice's tones, uneven, blurred, coarsened, noisy or re-compressed. When to stop, the choice between two lengths
@@ -43,16 +44,17 @@ once, for the figures."""
 CAVEATS = """\
 Patients are not identified in the data, so groups only approximate them: slices of one patient's tumor may stand on
 both sides of the split, and the figures may still flatter. Tumors come from one source and healthy slices from others,
-of other sequence and plane, so No Tumor is told partly by the look of its sources: in validation, healthy slices that
-are T1-weighted, sagittal or coronal, as the tumors are, were the ones not answered No Tumor. On scans of other
+of other sequence and plane, so No Tumor is told partly by the look of its sources: looked at by eye in validation,
+healthy slices not answered No Tumor were T1-weighted, sagittal or coronal, as the tumors are. On scans of other
 hospitals all figures will be lower. Meningioma is the weakest label: it is confused with glioma, and with pituitary
 tumor at the base of the skull, where the place speaks louder than the tumor itself. The answers are the more alike the
 nearer two slices are in one patient, so that errors come in rows of slices; the intervals over groups allow for that.
 Slices filed as without a tumor include other visible disease, such as infarcts and inflammation, and even CT: No Tumor
-does not mean healthy. Only three types exist for this module; metastases, lymphomas, schwannomas and all others get
-one of its labels or Ambiguous. Heatmaps are coarse, 7x7. Looked at by eye on 60 validation slices, their hottest spot
-lay on the tumor in about 12 of 20 meningiomas, 8 of 20 pituitary tumors and 6 of 20 gliomas; elsewhere they lay beside
-it or, above all for gliomas, all over the brain. A heatmap that misses the tumor is a reason to distrust the label."""
+does not mean healthy. Only three types exist for this module; metastases, lymphomas, schwannomas and all others get one
+of its labels or Ambiguous. Heatmaps are coarse, 7x7. An impression, from some validation slices looked at by eye: their
+hottest spot lay on the tumor in about half of the meningiomas, and in fewer pituitary tumors and gliomas; elsewhere it
+lay beside it or, above all for gliomas, the map spread all over the brain. A heatmap that misses the tumor is a reason
+to distrust the label."""
 
 
 class BrainTumorType(GraphModule):
@@ -113,6 +115,6 @@ def likeliest_type(probabilities: Mapping[str, float]) -> str:
 
 
 def _compared(label: str, probability: float, threshold: float) -> Reason:
-    verdict = "reaches" if probability >= threshold else "misses"
-    text = f"{label} at {probability:.1%} {verdict} its threshold of {threshold:.1%}"
-    return Reason(text, f"probability of {label}", probability, threshold)
+    reaches = probability >= threshold
+    text = f"{label} at {probability:.1%} {'reaches' if reaches else 'misses'} its threshold of {threshold:.1%}"
+    return Reason(text, f"probability of {label}", probability, threshold, "at least" if reaches else "below")

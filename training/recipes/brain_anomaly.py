@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.analysis import Analysis
+from imip.artifact import read_card
 from imip.module import AnalysisModule
 from imip.modules.brain_anomaly import MEASURES
 from training import autoencoder, brain_anomaly_plots, brain_anomaly_score
@@ -30,6 +31,8 @@ TUMORS_ABOVE = 0.90  # share of tumors above the lower end of the borderline ban
 EVEN = 0.5  # P(Anomaly) beyond which nothing is called normal
 PARITY_SCANS = 100
 ALL = "all tumors"
+MISSED = "false_negative_rate"  # of what was answered: borderline is no miss
+EDGE = 1e-4  # of a threshold from 0 and 1, whose score is not finite
 
 
 class BrainAnomaly(BrainMri):
@@ -70,10 +73,11 @@ class BrainAnomaly(BrainMri):
         graph = brain_anomaly_score.to_litert(network, normality, platt)
         slices = inputs[..., 0].astype(np.uint8)
         thresholds = choose_thresholds(served_probabilities(graph, slices)[:, 0], is_tumor)
+        checked = slices[:: max(1, len(slices) // PARITY_SCANS)]
+        agreement = brain_anomaly_score.prove(network, normality, platt, graph, checked)
         trained = Trained(graph, platt.described(), thresholds)
         write_artifact(self.module, trained, validation, dataset.groups(validation), out)
-        checked = slices[:: max(1, len(slices) // PARITY_SCANS)]
-        return brain_anomaly_score.prove(network, normality, platt, graph, checked)
+        return agreement
 
     def judge(
         self,
@@ -82,14 +86,17 @@ class BrainAnomaly(BrainMri):
         analyses: Sequence[Analysis],
         groups: NDArray[np.int64],
     ) -> Measured:
-        """Count borderline answers as such in the confusion; sensitivity and specificity are those of the threshold."""
+        """Count borderline answers as such; sensitivity and specificity are those of the threshold."""
         measured = super().judge(module, samples, analyses, groups)
         labels, answers = module.card.labels, module.card.answers
         actual = np.array([self.label(sample.class_name) for sample in samples])
         answered = np.array([analysis.judgement.label for analysis in analyses])
         likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
+        missed = estimates({MISSED: Proportion(answered == self.healthy, actual != self.healthy)}, groups)
         counted = replace(
             measured.report,
+            criteria={**measured.report.criteria, "healthy_label": self.healthy},
+            metrics={**measured.report.metrics, **missed},
             confusion=count(actual, answered, labels, answers),
             confusion_forced=count(actual, likelier, labels, labels),
         )
@@ -103,9 +110,11 @@ class BrainAnomaly(BrainMri):
         return super().figures(measured, films=films) | {"tables": tables}
 
     def draw(self, measured: Measured, folder: Path) -> None:
-        """Add histograms of the measures, and the shipped run's losses and pictures of the project's own samples."""
+        """Add histograms of the measures, and of the shipped network its losses and the project's samples redrawn."""
         super().draw(measured, folder)
         brain_anomaly_plots.draw_histograms(measured, folder / "measures.png")
+        if measured.module.card.version != read_card(self.artifact).version:
+            return
         brain_anomaly_plots.draw_losses(self.curves, folder / "losses.png")
         brain_anomaly_plots.draw_samples(measured.module, self.weights, folder / "before_after.png")
 
@@ -120,12 +129,16 @@ def choose_thresholds(anomaly: NDArray[np.float64], is_tumor: NDArray[np.bool_])
     """Choose from validation scans, both (n,), where calibrated P(Anomaly) becomes which of the three outcomes.
 
     Anomaly lies beyond the threshold, under which NORMALS_BELOW of the normal slices lie; Normal below the
-    probability that TUMORS_ABOVE of the tumors exceed, at most EVEN; what lies between is borderline.
+    probability that TUMORS_ABOVE of the tumors exceed, at most EVEN; what lies between is borderline. All lie within
+    0 and 1, exclusive.
     """
     threshold = float(np.quantile(anomaly[~is_tumor], NORMALS_BELOW))
     normal_below = min(threshold, EVEN, float(np.quantile(anomaly[is_tumor], 1 - TUMORS_ABOVE)))
     point = OperatingPoint(threshold=threshold, uncertain_from=normal_below, uncertain_to=threshold)
-    return {name: round(getattr(point, name), 4) for name in ("threshold", "uncertain_from", "uncertain_to")}
+    return {
+        name: round(min(max(getattr(point, name), EDGE), 1 - EDGE), 4)
+        for name in ("threshold", "uncertain_from", "uncertain_to")
+    }
 
 
 def _normals(samples: Sequence[Sample]) -> list[Sample]:

@@ -15,27 +15,20 @@ from imip.modules.brain_tree import MEASURES
 from imip.tree import Tree
 from training import brain_tree_growth as growth
 from training.artifact import Trained, write_artifact
-from training.brain_mri import BrainMri
+from training.brain_mri import TYPES, BrainMriTypes
 from training.brain_tree_looks import LOOKS, Look
 from training.calibration import Temperature, choose_confidence, fit_temperature
-from training.dataset import FOLDERS, Sample
+from training.dataset import Sample
 from training.recipe import Measured
 from training.split import Dataset
 
-LABELS: Final = {"notumor": "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
-KNOWN: Final = {folder: name for folder, name in FOLDERS.items() if name in LABELS}
 CERTAIN: Final = 0.9  # of what is called confident, on validation
 IMPORTANT: Final = 0.01  # Gini importance, of a measure that the card names
 SCORE: Final = ("Balanced accuracy", "Standard error")
 
 
-class BrainTree(BrainMri):
+class BrainTree(BrainMriTypes):
     """The recipe of the shipped tree."""
-
-    folders = KNOWN
-
-    def label(self, class_name: str) -> str:
-        return LABELS[class_name]
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
         """Choose the depth and grow the tree. A tree knows no epochs, and is grown anew in minutes."""
@@ -58,32 +51,27 @@ class BrainTree(BrainMri):
         return run / "weights.npz"
 
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
-        """Calibrate, write, and prove the arrays against the tree that scikit-learn grows of the same scans."""
+        """Calibrate, prove the arrays against the tree that scikit-learn grows of the same scans, and write."""
         trained = read(weights)
         samples = dataset.part("validation")
         validation = self._measured(dataset, samples, 0)
         values = validation.of(MEASURES)[:, 0]
-        grown = _tree(trained, Temperature(1.0))
+        grown = make(trained, Temperature(1.0))
         leaves = np.array([grown.path(row)[1] for row in values])
         temperature = fit_temperature(np.log(grown.shares[leaves]), validation.labels)
-        tree = _tree(trained, temperature)
+        tree = make(trained, temperature)
         shares = tree.shares[leaves].astype(np.float64)
         confident = choose_confidence(shares.max(axis=1), shares.argmax(axis=1) == validation.labels, certain=CERTAIN)
-        calibration = temperature.described()
-        write_artifact(
-            self.module,
-            Trained(tree.to_bytes(), calibration, {"confident": confident}),
-            samples,
-            dataset.groups(samples),
-            out,
-        )
         training = self._measured(dataset, dataset.part("train"), growth.COPIES)
-        return prove(tree, int(trained["depth"]), training, values)
+        agreement = prove(tree, int(trained["depth"]), training, values)
+        made = Trained(tree.to_bytes(), temperature.described(), {"confident": confident})
+        write_artifact(self.module, made, samples, dataset.groups(samples), out)
+        return agreement
 
     def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
         return super().figures(measured, films=films) | {"tables": tables(read(self.weights), measured)}
 
-    def _measured(self, dataset: Dataset, samples: Sequence[Sample], copies: int) -> growth.Measured:
+    def _measured(self, dataset: Dataset, samples: Sequence[Sample], copies: int) -> growth.Table:
         labels = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return growth.measure(samples, np.array(labels, np.int64), dataset.groups(samples), copies)
 
@@ -94,7 +82,7 @@ def read(weights: Path) -> dict[str, NDArray[Any]]:
         return dict(arrays)
 
 
-def prove(tree: Tree, depth: int, training: growth.Measured, values: NDArray[np.float32]) -> str:
+def prove(tree: Tree, depth: int, training: growth.Table, values: NDArray[np.float32]) -> str:
     """Compare the written tree with scikit-learn's own, grown again, on scans, (n, f).
 
     Raises ArtifactError if a scan comes to another leaf.
@@ -158,12 +146,12 @@ def _in_look(look: Look, measured: Measured) -> list[float]:
     """Return how often the labels are right in a look, and how often they are those of the scans as they are."""
     pictures = (look.change(analysis.scan.pixels, look.measured) for analysis in measured.analyses)
     labels = [analyse(encode_png(picture), measured.module).judgement.label for picture in pictures]
-    right = [label == LABELS[sample.class_name] for label, sample in zip(labels, measured.samples, strict=True)]
+    right = [label == TYPES[sample.class_name] for label, sample in zip(labels, measured.samples, strict=True)]
     same = [label == analysis.judgement.label for label, analysis in zip(labels, measured.analyses, strict=True)]
     return [round(float(np.mean(right)), 4), round(float(np.mean(same)), 4)]
 
 
-def _tree(trained: Mapping[str, NDArray[Any]], temperature: Temperature) -> Tree:
+def make(trained: Mapping[str, NDArray[Any]], temperature: Temperature) -> Tree:
     """Return the tree with each node's shares, smoothed after Laplace, made calibrated probabilities."""
     smoothed = trained["counts"] + 1.0
     shares = temperature.probabilities(np.log(smoothed / smoothed.sum(axis=1, keepdims=True)))

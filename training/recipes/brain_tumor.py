@@ -73,8 +73,9 @@ class BrainTumor(BrainMri):
         slices = inputs[..., 0].astype(np.uint8)
         probabilities = served_probabilities(graph, slices)[:, 0]
         trained = Trained(graph, platt.described(), asdict(choose_operating_point(probabilities, is_tumor)))
+        parity = prove(network, platt, graph, slices[:: max(1, len(slices) // PARITY_SCANS)])
         write_artifact(self.module, trained, validation, dataset.groups(validation), out)
-        return str(prove(network, platt, graph, slices[:: max(1, len(slices) // PARITY_SCANS)]))
+        return str(parity)
 
 
 @keras.saving.register_keras_serializable("imip")

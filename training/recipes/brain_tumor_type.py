@@ -1,4 +1,4 @@
-"""How `brain-tumor-type` is made: MobileNetV2 that knows ImageNet learns four labels, a softmax over them out."""
+"""How `brain-tumor-type` is made: a pretrained MobileNetV2 learns four labels, a softmax over them out."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from training import brain_tumor_type_thresholds as thresholds
 from training import mobilenet, multiclass
 from training.artifact import Trained, write_artifact
 from training.batches import framed
-from training.brain_mri import BrainMri
+from training.brain_mri import BrainMriTypes
 from training.brain_tumor_type_network import EMBEDDED, build
 from training.brain_tumor_type_stages import Labelled, train
 from training.calibration import fit_temperature
@@ -23,14 +23,10 @@ from training.split import Dataset
 
 PARITY_SCANS: Final = 100
 IMAGENET: Final = "imagenet.h5"  # in the run's folder: a Keras 2 export; without it, Keras fetches its own weights
-CLASSES: Final = {"notumor": HEALTHY, "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
 
 
-class BrainTumorType(BrainMri):
+class BrainTumorType(BrainMriTypes):
     """The recipe of the shipped network."""
-
-    def label(self, class_name: str) -> str:
-        return CLASSES[class_name]
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
         network = build(mobilenet.pretrained(run / IMAGENET), len(self.module.about.labels))
@@ -51,11 +47,12 @@ class BrainTumorType(BrainMri):
         actual = np.array([self.label(sample.class_name) for sample in validation])
         chosen = thresholds.choose(served_probabilities(graph, slices), actual)
         trained = Trained(graph, temperature.described(), chosen)
+        parity = prove(network, temperature, graph, slices[:: max(1, len(slices) // PARITY_SCANS)])
         write_artifact(self.module, trained, validation, dataset.groups(validation), out)
-        return str(prove(network, temperature, graph, slices[:: max(1, len(slices) // PARITY_SCANS)]))
+        return str(parity)
 
     def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        return super().figures(measured, films=films) | {"tables": {"seed_thresholds": by_thresholds(measured)}}
+        return super().figures(measured, films=films) | {"tables": {"starting_thresholds": by_thresholds(measured)}}
 
     def _labelled(self, samples: list[Sample]) -> Labelled:
         indices = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
