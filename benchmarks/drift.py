@@ -41,7 +41,7 @@ Verdict = dict[str, bool]  # by detector, and of any
 def main() -> None:
     """Measure, print the tables, and write them if asked to."""
     options = arguments()
-    module = load_module(REPOSITORY / "models" / MODULE)
+    module = load_module(REPOSITORY / "models" / options.module)
     validation, test = read(options.data, module)
     alarms = false_alarms(joined(validation, test), module, options.windows)
     alarms["The reference shipped, windows of the test part"] = shipped(validation, test, options.windows)
@@ -59,11 +59,15 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the brain tumor MRI data set")
+    parser.add_argument("--module", default=MODULE, help="one of the brain modules")
     parser.add_argument("--windows", type=int, default=200, help="undrifted windows")
     parser.add_argument("--streams", type=int, default=6, help="drifted streams of each kind and severity")
     parser.add_argument("--quick", action="store_true", help="three severities, three streams")
     parser.add_argument("--write", action="store_true", help="write docs/drift.md and its plots")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.write and options.module != MODULE:
+        parser.error(f"docs/drift.md tells of {MODULE}")
+    return options
 
 
 def verdict(warm: Sequence[Detector], window: Findings) -> Verdict:
