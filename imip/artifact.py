@@ -9,6 +9,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -55,10 +56,16 @@ def read_card(folder: Path) -> Card:
 def read_reference(folder: Path, card: Card) -> dict[str, NDArray[Any]]:
     """Return the arrays of an artifact's reference: embeddings (n, d) float32, and what `training.artifact` adds.
 
-    Raises ArtifactError if the file is missing or does not match the card's SHA-256.
+    Raises ArtifactError if the file is missing, does not match the card's SHA-256, or holds no embeddings.
     """
-    with np.load(io.BytesIO(_verified(folder, REFERENCE, card)), allow_pickle=False) as arrays:
-        return dict(arrays)
+    try:
+        with np.load(io.BytesIO(_verified(folder, REFERENCE, card)), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except (ValueError, OSError, EOFError, BadZipFile, TypeError) as fault:  # TypeError: a lone array is no archive
+        raise ArtifactError(f"{REFERENCE} cannot be read: {type(fault).__name__}") from fault
+    if "embeddings" not in arrays:
+        raise ArtifactError(f"{REFERENCE} holds no embeddings")
+    return arrays
 
 
 def version(engine: bytes) -> str:

@@ -8,12 +8,13 @@ from imip.errors import ArtifactError
 from imip.output import Output
 
 GRAPH = "model.tflite"  # its file in an artifact
+TAKEN, GIVEN = {"pixels"}, {"probabilities", "embedding", "heatmaps"}
 
 
 class Graph:
     """One compiled graph, ready to run. Not thread-safe: one instance a thread.
 
-    Raises ArtifactError if the bytes are none.
+    Raises ArtifactError if the bytes are none, or one that takes or answers something else.
     """
 
     def __init__(self, compiled: bytes) -> None:
@@ -22,6 +23,9 @@ class Graph:
             self._run = interpreter.get_signature_runner()
         except ValueError as fault:
             raise ArtifactError(f"{GRAPH} is no graph that can be run") from fault
+        takes, gives = set(self._run.get_input_details()), set(self._run.get_output_details())
+        if takes != TAKEN or not GIVEN <= gives <= GIVEN | {"measures"}:
+            raise ArtifactError(f"{GRAPH} takes {sorted(takes)} and answers {sorted(gives)}, which is no module's")
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
         """Run the graph on one framed slice, (side, side) uint8."""

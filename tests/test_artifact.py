@@ -1,10 +1,14 @@
 """A model artifact is loaded whole or not at all: any file that is missing, altered or damaged is refused by name."""
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from imip.artifact import CARD, REFERENCE, digest, read_card
 from imip.card import Card
@@ -42,6 +46,24 @@ def graph_and_digest_exchanged(folder: Path) -> None:
     (folder / CARD).write_text(text.replace(f"{GRAPH}: {old}", f"{GRAPH}: {digest((folder / GRAPH).read_bytes())}"))
 
 
+def exchange_reference(folder: Path, data: bytes) -> None:
+    old = digest((folder / REFERENCE).read_bytes())
+    (folder / REFERENCE).write_bytes(data)
+    edit(folder / CARD, f"{REFERENCE}: {old}", f"{REFERENCE}: {digest(data)}")
+
+
+def archive(**arrays: NDArray[Any]) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    return packed.getvalue()
+
+
+def lone(array: NDArray[Any]) -> bytes:
+    packed = io.BytesIO()
+    np.save(packed, array)
+    return packed.getvalue()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "first bit of the graph": (lambda folder: flip(folder / GRAPH, 0), GRAPH),
     "middle bit of the graph": (lambda folder: flip(folder / GRAPH, (folder / GRAPH).stat().st_size // 2), GRAPH),
@@ -49,6 +71,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bit of the reference": (lambda folder: flip(folder / REFERENCE, 500), REFERENCE),
     "graph emptied": (lambda folder: (folder / GRAPH).write_bytes(b""), GRAPH),
     "graph removed": (lambda folder: (folder / GRAPH).unlink(), GRAPH),
+    "reference and digest exchanged": (lambda folder: exchange_reference(folder, b"junk"), REFERENCE),
+    "reference without embeddings": (lambda folder: exchange_reference(folder, archive(other=np.zeros(3))), REFERENCE),
+    "reference a lone array": (lambda folder: exchange_reference(folder, lone(np.zeros(3))), REFERENCE),
     "reference removed": (lambda folder: (folder / REFERENCE).unlink(), REFERENCE),
     "card removed": (lambda folder: (folder / CARD).unlink(), CARD),
     "card emptied": (lambda folder: (folder / CARD).write_text(""), CARD),
