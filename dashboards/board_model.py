@@ -143,7 +143,8 @@ def _rightness() -> Row:
 
 
 def _labels() -> Row:
-    chosen = f'({LABELLED} and on (module, predicted) label_replace({LABELLED}, "predicted", "$1", "actual", "(.+)"))'
+    labels = f'label_replace(max by (module, actual) ({LABELLED}), "predicted", "$1", "actual", "(.+)")'
+    chosen = f"({LABELLED} and on (module, predicted) {labels})"
     labelled = f"sum by (module, confidence) {chosen}"  # without abstentions, which are no true label
     share = f"sum by (module, confidence) {right(LABELLED)} / ({labelled} > 0)"
     return "What reviewers said, 30 days", [

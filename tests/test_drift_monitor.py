@@ -68,7 +68,8 @@ def test_an_undrifted_stream_raises_nothing_and_a_drifted_one_does_everywhere(
 
     rng = np.random.default_rng(0)
     send(one, [distort(phantom(seed), "blur", 5, rng) for seed in range(2000, 2120)])
-    wait_for(lambda: verdict(other)["drifted"], CHECK_SECONDS)
+    last = one.http.get("/predictions", params={"limit": 1}).json()["predictions"][0]["at"]
+    wait_for(lambda: verdict(other)["drifted"] and verdict(other)["until"] == last, CHECK_SECONDS)
     shifted = [feature["name"] for feature in verdict(one)["features"] if feature["drifted"]]
     assert {"sharpness", "detail_ratio"} & set(shifted[:10])
 

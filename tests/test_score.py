@@ -23,7 +23,7 @@ from test_commands import models, said, settings  # noqa: F401 (fixtures)
 
 SAMPLES = REPOSITORY / "samples"
 CARD = Card.read(REPOSITORY / "models" / "brain-tumor" / "card.yaml")
-MANY = 200  # scans: some seconds of work
+MANY = 600  # scans: several seconds of work, so that a run can be ended in the middle
 START_SECONDS = 60.0
 
 
