@@ -23,7 +23,7 @@ from test_commands import models, said, settings  # noqa: F401 (fixtures)
 
 SAMPLES = REPOSITORY / "samples"
 CARD = Card.read(REPOSITORY / "models" / "brain-tumor" / "card.yaml")
-MANY = 600  # scans: several seconds of work, so that a run can be ended in the middle
+MANY = 300  # scans: some seconds of work, so that a run can be ended in the middle
 START_SECONDS = 60.0
 
 
@@ -157,13 +157,20 @@ def running(folder: Path, out: Path, home: Path) -> Iterator["subprocess.Popen[s
     command = [sys.executable, "-m", "imip", "score", folder, "--out", out, "--workers", "1"]
     environment = os.environ | {"BENTOML_HOME": str(home)}
     partial = out.with_name(f"{out.name}.part")
-    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c
+    ) as process:
         try:
             wait_for(lambda: partial.exists() and b'"label"' in partial.read_bytes(), START_SECONDS)
             assert process.poll() is None
             yield process
         finally:
             process.kill()
+
+
+def _heed_ctrl_c() -> None:
+    """A shell's background jobs, and what they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def kept(out: Path) -> dict[str, float]:
