@@ -14,7 +14,7 @@ export BENTOML_DO_NOT_TRACK := True
 unexport PYTHONDONTWRITEBYTECODE # without bytecode on disk, each import of TensorFlow takes minutes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lock build containers secrets bench rehearsal environment install python
+.PHONY: help serve test lint lock build containers secrets bench drill environment install python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +47,11 @@ secrets: ## make the passwords that docker-compose.yml asks for
 	@deploy/compose/secrets.sh
 
 bench: environment ## measure what HTTP adds to the analysis, throughput, memory and start, and what each module costs
-	$(RUN) benchmarks.serving $(BENCH)
-	$(RUN) benchmarks.modules
+	$(RUN) tools.benchmarks.serving $(BENCH)
+	$(RUN) tools.benchmarks.modules
 
-rehearsal: environment ## cause a drift, garbage, a flood and an outage, and see what alerts; REHEARSAL="--data DIR"
-	$(RUN) benchmarks.rehearsal $(REHEARSAL)
+drill: environment ## cause a drift, garbage, a flood and an outage, and see what alerts; DRILL="--data DIR"
+	$(RUN) tools.benchmarks.drill $(DRILL)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(UPGRADE)

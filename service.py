@@ -14,21 +14,23 @@ from bentoml.validators import ContentType
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from imip.analysis import Analysis, analyse, explain, overlay_png
 from imip.errors import UnknownModule
+from imip.explain.heatmap import SliceHeatmap
 from imip.finding import Finding
-from imip.heatmap import SliceHeatmap
-from imip.module import AnalysisModule
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import Analysis, analyse, explain, overlay_png
 from imip.settings import Settings
-from serving import accept, logs, pages, process, store
-from serving.upload import scan_upload
+from serving import model_store, negotiation
+from serving.routes import handlers
+from serving.uploads import scan_upload
+from serving.worker import log_format, process
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 usage_stats.do_not_track.cache_clear()  # the command line may have asked before this module was imported
 os.environ.pop("BENTOML_CONTAINERIZED", None)  # with it, BentoML leaves a dead worker dead
 
 settings = Settings()
-tags = store.pinned(settings)
+tags = model_store.pinned(settings)
 ScanUpload = scan_upload(settings)
 
 P = ParamSpec("P")
@@ -41,23 +43,24 @@ class Guarded(bentoml.Service[T]):
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         from serving import application  # only a worker may import metrics: they need its environment
 
-        logs.configure(settings.log_format)
+        log_format.configure(settings.log_format)
         return application.build(self, settings, is_main)
 
 
-routes = pages.build()
+routes = handlers.build()
 
 
 class Watcher:
     """Compares the newest findings with the reference, in one process, and exports what it finds."""
 
     def __init__(self) -> None:
-        from serving import surveillance, vitals  # as above
+        from serving import drift_monitor  # as above
+        from serving.worker import process_metrics
 
         process.forget_the_dead()
-        self._monitor = surveillance.monitor(settings, tags)
+        self._monitor = drift_monitor.monitor(settings, tags)
         self._monitor.start()
-        self._vitals = vitals.Vitals("drift-monitor")
+        self._vitals = process_metrics.Vitals("drift-monitor")
 
     @bentoml.on_shutdown
     def close(self) -> None:
@@ -83,18 +86,20 @@ class Imip:
         monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
 
     def __init__(self) -> None:
-        from serving import answers, desk, loading, logbook, telemetry, vitals  # as above
+        from serving import answers, logbook  # as above
+        from serving.routes import queries
+        from serving.worker import analysis_metrics, loading, process_metrics
 
         process.harden()
         process.forget_the_dead()
-        self._answers, self._telemetry = answers, telemetry
+        self._answers, self._telemetry = answers, analysis_metrics
         self._thread = ThreadPoolExecutor(1, "analysis")  # a model runs on one thread at a time
-        self._modules = {name: loading.load_warm(store.folder(tag)) for name, tag in tags.items()}
+        self._modules = {name: loading.load_warm(model_store.folder(tag)) for name, tag in tags.items()}
         self._logbook = logbook.Logbook(settings)
-        telemetry.announce(self._modules, settings)
+        analysis_metrics.announce(self._modules, settings)
         meta = answers.meta(self._modules, settings)
-        routes.state.desk = desk.Desk(self._logbook.engine, meta, settings.upload_seconds)
-        self._vitals = vitals.Vitals("api", self.__is_ready__)
+        routes.state.desk = queries.Desk(self._logbook.engine, meta, settings.upload_seconds)
+        self._vitals = process_metrics.Vitals("api", self.__is_ready__)
 
     def __is_ready__(self) -> bool:
         return self._logbook.available
@@ -124,7 +129,7 @@ class Imip:
         analysis, heatmap, picture = await self._on_thread(self._explain, chosen, file, frame, any_modality)
         plain = await self._enter(analysis, chosen, ctx.request.state.request_id)
         asked = ",".join(ctx.request.headers.getlist("accept"))
-        if accept.chosen(asked, ("image/png", "application/json")) == "image/png":
+        if negotiation.chosen(asked, ("image/png", "application/json")) == "image/png":
             return picture
         body = self._answers.explained(plain, heatmap, picture).model_dump_json()
         return cast(bytes, Response(body, media_type="application/json"))  # BentoML passes responses through

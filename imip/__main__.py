@@ -1,5 +1,5 @@
-"""`python -m imip`: the command line without an installed script."""
+"""`python -m imip`: hands over to the command line, which stands in a room of its own that this one does not import."""
 
-from imip.cli import app
+import runpy
 
-app(prog_name="imip")
+runpy.run_module("cli", run_name="__main__", alter_sys=True)

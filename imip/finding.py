@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imip.card import Card
-from imip.ethics import DISCLAIMER
-from imip.judgement import Decided
-from imip.scan import Format
+from imip.disclaimer import DISCLAIMER
+from imip.inference.card import Card
+from imip.inference.decision import Decided
+from imip.scan.read import Format
 
 
 class Answer(BaseModel):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imip.ethics import DISCLAIMER
+from imip.disclaimer import DISCLAIMER
 from imip.finding import Answer
 
 ReviewerRole = Literal["radiologist", "physician", "researcher", "student", "other"]

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from imip.features import FEATURES, SCENE_FEATURES
-from imip.limits import Limits
+from imip.inference.features import FEATURES, SCENE_FEATURES
+from imip.scan.limits import Limits
 
 
 class DriftSettings(BaseModel):

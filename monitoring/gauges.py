@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from sqlalchemy import Engine
 
-from imip.card import Card
+from imip.inference.card import Card
 from monitoring import metrics
-from monitoring.checks import Check
-from monitoring.history import extent, last_chances
-from monitoring.performance import CONFIDENCE_BINS, estimated_accuracy, labelled
+from monitoring.drift.checks import Check
+from monitoring.log.queries import extent, last_chances
+from monitoring.performance.weekly import CONFIDENCE_BINS, estimated_accuracy, labelled
 
 LABELLED_SINCE = timedelta(days=30)
 ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age

@@ -64,9 +64,9 @@ predictions = Table(
     Column("decision", String(16), nullable=False),
     Column("warnings", JSON, nullable=False),  # names
     Column("seconds", JSON, nullable=False),  # stage -> wall-clock seconds
-    Column("features", JSON, nullable=False),  # name -> value, see imip.features
+    Column("features", JSON, nullable=False),  # name -> value, see imip.inference.features
     Column("embedding", LargeBinary, nullable=False),  # (d,) float16, little-endian
-    Column("attributes", JSON, nullable=False),  # DICOM keyword -> category or number, see imip.dicom_attributes
+    Column("attributes", JSON, nullable=False),  # DICOM keyword -> category or number, see imip.scan.dicom.attributes
     Index(None, "at", "id"),
     Index(None, "module", "at", "id"),
     Index(None, "label", "at", "id"),
@@ -102,7 +102,7 @@ drift_references = Table(
     Column("size", Integer, nullable=False),
     Column("since", UtcTime),  # of the predictions it was made from; null for the artifact's own
     Column("until", UtcTime),
-    Column("arrays", LargeBinary),  # npz, see monitoring.reference; null for the artifact's own
+    Column("arrays", LargeBinary),  # npz, see monitoring.drift.reference; null for the artifact's own
     Index(None, "module", "model_version", "id"),
 )
 

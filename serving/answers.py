@@ -6,8 +6,7 @@ from typing import get_args
 import numpy as np
 
 from imip import __version__
-from imip.analysis import Analysis, Stage
-from imip.card import Card
+from imip.explain.heatmap import SliceHeatmap, encode_png
 from imip.finding import (
     ExplainedFinding,
     Finding,
@@ -22,9 +21,10 @@ from imip.finding import (
     ScanFacts,
     Timings,
 )
-from imip.heatmap import SliceHeatmap, encode_png
-from imip.module import AnalysisModule
-from imip.scan import Format
+from imip.inference.card import Card
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import Analysis, Stage
+from imip.scan.read import Format
 from imip.settings import Settings
 
 

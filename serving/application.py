@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 
 from imip.errors import ImipError, LogUnavailable
 from imip.settings import Settings
-from serving import openapi, pages, problems
-from serving.edge import CLIENT_CLOSED, Edge, Places
+from serving import openapi, problems
+from serving.middleware import CLIENT_CLOSED, Edge, Places
+from serving.routes import handlers
 
 STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's scripts and styles
 # BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
@@ -56,7 +57,7 @@ def build(service: "Service[object]", settings: Settings, is_main: bool) -> ASGI
             answer_faults(mount)
     app: Starlette = AppFactory(service, is_main=is_main)()
     inferences = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))
-    reads = dict.fromkeys((route.path for route in pages.OF_THE_LOG), Places(READS))
+    reads = dict.fromkeys((route.path for route in handlers.OF_THE_LOG), Places(READS))
     return Edge(app, routes=_routes(app, service), places=inferences | reads)
 
 

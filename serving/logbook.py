@@ -3,14 +3,14 @@
 import asyncio
 from datetime import UTC, datetime
 
-from imip.analysis import Analysis
 from imip.errors import LogUnavailable
-from imip.module import AnalysisModule
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import Analysis
 from imip.settings import Settings
 from monitoring.database import connect
-from monitoring.journal import Journal
-from monitoring.log import PredictionLog
-from monitoring.record import Record
+from monitoring.log.journal import Journal
+from monitoring.log.record import Record
+from monitoring.log.writer import PredictionLog
 
 
 class Logbook:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from imip import __version__
+from imip.disclaimer import DISCLAIMER
 from imip.errors import (
     ImipError,
     LogUnavailable,
@@ -21,11 +22,10 @@ from imip.errors import (
     UnknownPrediction,
     UploadTimeout,
 )
-from imip.ethics import DISCLAIMER
 from imip.finding import ExplainedFinding, Finding, Meta
 from imip.oversight import DriftStatus, Feedback, FeedbackAnswer, Performance, PredictionPage
-from serving import pages
 from serving.problems import MEDIA_TYPE, STATUS, Problem
+from serving.routes import handlers
 
 INFO = {
     "title": "IMIP",
@@ -46,14 +46,14 @@ GIVING: Faults = (*ASKING, UploadTimeout, UnknownPrediction, UnknownLabel)
 REPORTING: Faults = (*NAMING, ReportUnavailable)
 INFERRING = tuple(error for error in STATUS if error not in (UnknownPrediction, UnknownLabel, ReportUnavailable))
 PAGES: dict[str, tuple[str, Callable[..., Any], type[BaseModel] | None, type[BaseModel] | None, Faults]] = {
-    "/meta": ("get", pages.meta, None, Meta, ()),
-    "/predictions": ("get", pages.predictions, pages.PredictionQuery, PredictionPage, NAMING),
-    "/drift": ("get", pages.drift, None, DriftStatus, ASKING),
-    "/performance": ("get", pages.performance, pages.PerformanceQuery, Performance, NAMING),
-    "/feedback": ("post", pages.feedback, None, FeedbackAnswer, GIVING),
-    "/reports/drift": ("get", pages.drift_report, pages.ReportQuery, None, REPORTING),
+    "/meta": ("get", handlers.meta, None, Meta, ()),
+    "/predictions": ("get", handlers.predictions, handlers.PredictionQuery, PredictionPage, NAMING),
+    "/drift": ("get", handlers.drift, None, DriftStatus, ASKING),
+    "/performance": ("get", handlers.performance, handlers.PerformanceQuery, Performance, NAMING),
+    "/feedback": ("post", handlers.feedback, None, FeedbackAnswer, GIVING),
+    "/reports/drift": ("get", handlers.drift_report, handlers.ReportQuery, None, REPORTING),
 }
-ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer, pages.Awaited)
+ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer, handlers.Awaited)
 
 
 def document(bentoml: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
     paths["/reports/drift"]["get"]["responses"][str(HTTPStatus.ACCEPTED.value)] = {
         "description": "The first report is being made",
         "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}},
-        "content": {JSON: _schema(pages.Awaited)},
+        "content": {JSON: _schema(handlers.Awaited)},
     }
     _, schemas = models_json_schema(
         [(kind, "serialization") for kind in (Finding, ExplainedFinding, Problem, *ANSWERS)], ref_template=REFERENCE

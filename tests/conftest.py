@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-import postgres as throwaway
 from imip.modules import MODULES
 from monitoring.database import connect, migrate
-from postgres import Postgres
-from scan_files import picture_bytes, ramp
-from server import Server, running
+from tests.support import postgres as throwaway
+from tests.support.postgres import Postgres
+from tests.support.scan_files import picture_bytes, ramp
+from tests.support.server import Server, running
 
 
 @pytest.fixture(scope="session")

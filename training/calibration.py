@@ -12,8 +12,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
-from imip.card import Calibration
 from imip.errors import ArtifactError
+from imip.inference.card import Calibration
 
 UNPENALISED = 1e12  # inverse regularisation strength; Platt's smoothed targets regularise instead
 DECIMALS = 4  # of a threshold

@@ -16,21 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imip.analysis import Analysis, analyse
-from imip.judgement import OUT_OF_DISTRIBUTION
-from imip.module import AnalysisModule, BinaryClassifier
+from imip.inference.decision import OUT_OF_DISTRIBUTION
+from imip.inference.module import AnalysisModule, BinaryClassifier
+from imip.inference.predictor import Analysis, analyse
 from imip.modules import MODULES, load
-from training import evaluation, multiclass
 from training.calibration import OperatingPoint
-from training.dataset import Sample
-from training.dataset import load as load_samples
-from training.foreign import flagged_shares
-from training.plots import write_plots
-from training.report import Report, table
-from training.split import MANIFESTS, Dataset, divide
+from training.data.samples import Sample
+from training.data.samples import load as load_samples
+from training.data.split import MANIFESTS, Dataset, divide
+from training.evaluation import binary, multiclass
+from training.evaluation.foreign import flagged_shares
+from training.evaluation.plots import write_plots
+from training.evaluation.report import Report, table
 
 ROOT: Final = Path(__file__).parent.parent
-Scored = evaluation.Scored | multiclass.Scored
+Scored = binary.Scored | multiclass.Scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Recipe(ABC):
         actual = np.array([self.label(sample.class_name) for sample in samples])
         probabilities = np.array([analysis.output.probabilities for analysis in analyses], np.float64)
         if isinstance(module, BinaryClassifier):
-            binary = evaluation.Scored(
+            scored_binary = binary.Scored(
                 labels=(module.card.labels[0], module.card.labels[1]),
                 probability=probabilities[:, 0],
                 is_positive=actual == module.card.labels[0],
@@ -127,7 +127,7 @@ class Recipe(ABC):
                 group=groups,
             )
             point = OperatingPoint(**module.card.decision.thresholds)
-            return Measured(module, samples, analyses, binary, evaluation.evaluate(binary, point))
+            return Measured(module, samples, analyses, scored_binary, binary.evaluate(scored_binary, point))
         scored = multiclass.Scored(
             labels=module.card.labels,
             probabilities=probabilities,
@@ -159,7 +159,7 @@ def find(name: str) -> Recipe:
     module = MODULES[name]
     place = f"training.recipes.{module.__module__.rpartition('.')[2]}"
     if find_spec(place) is None:
-        from training.small_cnn import SmallCnn
+        from training.recipes.default import SmallCnn
 
         return SmallCnn(module)
     recipe: type[Recipe] = getattr(import_module(place), module.__name__)

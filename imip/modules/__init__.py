@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
-from imip.artifact import CARD, read_artifact
 from imip.errors import ArtifactError
-from imip.module import AnalysisModule
+from imip.inference.artifact import CARD, read_artifact
+from imip.inference.module import AnalysisModule
 
 
 class _Modules(Mapping[str, type[AnalysisModule]]):

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from math import log
 
-from imip.about import ETHICS, About
-from imip.artifact import Artifact
-from imip.brain_mri import DATA, FACTORS
-from imip.card import Calibration
 from imip.errors import ArtifactError
-from imip.judgement import Compared, Judgement, Reason
-from imip.module import BinaryClassifier
-from imip.output import Output
+from imip.inference.about import ETHICS, About
+from imip.inference.artifact import Artifact
+from imip.inference.brain_mri import DATA, FACTORS
+from imip.inference.card import Calibration
+from imip.inference.decision import Compared, Judgement, Reason
+from imip.inference.module import BinaryClassifier
+from imip.inference.output import Output
 
 DETAILS = """\
 A convolutional autoencoder trained from scratch on slices without a tumor alone: three blocks of convolution, batch

@@ -1,8 +1,8 @@
 """Does a brain MRI slice show a tumor? Glioma, meningioma and pituitary tumor alike count as yes."""
 
-from imip.about import ETHICS, About
-from imip.brain_mri import DATA, FACTORS
-from imip.module import BinaryClassifier
+from imip.inference.about import ETHICS, About
+from imip.inference.brain_mri import DATA, FACTORS
+from imip.inference.module import BinaryClassifier
 
 DETAILS = """\
 A sequential convolutional network trained from scratch: three blocks of convolution, ReLU and max pooling, a dense

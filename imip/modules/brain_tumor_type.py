@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from imip.about import ETHICS, About
-from imip.artifact import Artifact
-from imip.brain_mri import DATA, FACTORS
-from imip.judgement import Judgement, Reason
-from imip.module import GraphModule, by_label
-from imip.output import Output
+from imip.inference.about import ETHICS, About
+from imip.inference.artifact import Artifact
+from imip.inference.brain_mri import DATA, FACTORS
+from imip.inference.decision import Judgement, Reason
+from imip.inference.module import GraphModule, by_label
+from imip.inference.output import Output
 
 HEALTHY = "No Tumor"
 TYPES = ("Meningioma", "Glioma", "Pituitary")

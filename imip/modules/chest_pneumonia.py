@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from imip.about import ETHICS, About
-from imip.framing import Box, Framed, fit
-from imip.module import BinaryClassifier
-from imip.scan import Scan
+from imip.inference.about import ETHICS, About
+from imip.inference.module import BinaryClassifier
+from imip.inference.preprocessing import Box, Framed, fit
+from imip.scan.read import Scan
 
 DETAILS = """\
 A sequential convolutional network trained from scratch, the default one of this repository: three blocks of two

@@ -9,11 +9,11 @@ import numpy as np
 from keras import layers, ops
 
 from imip.modules.brain_tumor import BrainTumor as Module
-from training.artifact import Trained, write_artifact
-from training.batches import Mix, framed
-from training.brain_mri import BrainMri
 from training.calibration import choose_operating_point, fit_platt
-from training.export import (
+from training.data.batches import Mix, framed
+from training.data.split import Dataset
+from training.export.artifact import Trained, write_artifact
+from training.export.litert import (
     HIDDEN_LAYER,
     LAST_CONVOLUTION,
     logits,
@@ -24,8 +24,8 @@ from training.export import (
     to_litert,
     write_weights,
 )
-from training.fit import Stage, fit
-from training.split import Dataset
+from training.loop import Stage, fit
+from training.recipes.brain_mri import BrainMri
 
 PARITY_SCANS = 200
 SIDE = Module.about.side  # pixels; the input is (SIDE, SIDE, 1), 0..255

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from imip.analysis import analyse
-from imip.judgement import OUT_OF_DISTRIBUTION
-from imip.module import AnalysisModule
-from imip.scan import read_scan
-from training import medmnist
+from imip.inference.decision import OUT_OF_DISTRIBUTION
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import analyse
+from imip.scan.read import read_scan
 from training.calibration import OperatingPoint
-from training.dataset import Sample
-from training.evaluation import Scored, evaluate
+from training.data import medmnist
+from training.data.samples import Sample
+from training.data.split import Dataset
+from training.evaluation.binary import Scored, evaluate
 from training.recipe import ROOT, Measured
-from training.small_cnn import SmallCnn
-from training.split import Dataset
+from training.recipes.default import SmallCnn
 
 BRAIN = ROOT / "samples" / "brain-multiframe.dcm"
 ARCHIVE = "pneumoniamnist.npz"

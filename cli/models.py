@@ -1,0 +1,173 @@
+"""The commands that make models: `imip split`, `train`, `export`, `evaluate` and `compare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imip.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from training.data.samples import Sample
+    from training.data.split import Dataset
+    from training.recipe import Recipe
+
+
+def _known(name: str) -> str:
+    from imip.modules import MODULES
+
+    if name not in MODULES:
+        raise typer.BadParameter(f"no such module; there are: {', '.join(MODULES)}")
+    return name
+
+
+Module = Annotated[str, typer.Argument(callback=_known, help="analysis module, such as brain-tumor")]
+Data = Annotated[Path, typer.Option(exists=True, help="folder with one folder of scans a class, or archive of scans")]
+Run = Annotated[
+    Path | None, typer.Option(help="folder of the training run, by default runs/MODULE; a run in it is resumed")
+]
+Original = Annotated[bool, typer.Option("--original-split", help="use the data set's own, leaky folders")]
+
+
+def split(
+    module: Module, data: Data, check: Annotated[bool, typer.Option(help="compare, write nothing")] = False
+) -> None:
+    """Group near-duplicates and write the manifest of the 70/15/15 split."""
+    from training.data.split import make_manifest, read_manifest, write_manifest
+
+    recipe = _recipe(module)
+    if recipe.split == "official":
+        raise typer.Exit(_say("This module's data set comes divided; there is no manifest to make."))
+    entries = make_manifest(_samples(recipe, data))
+    if not check:
+        write_manifest(entries, recipe.manifest)
+    elif {entry.sha256: entry for entry in entries} != read_manifest(recipe.manifest):
+        raise typer.Exit(_say("The committed manifest differs from what these files give."))
+    groups = len({entry.group for entry in entries})
+    typer.echo(f"{len(entries)} files in {groups} groups: {recipe.manifest.name}")
+
+
+def train(
+    module: Module,
+    data: Data,
+    run: Run = None,
+    original: Original = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="at most, in each stage")] = None,
+) -> None:
+    """Train, export, prove parity and add the version to the model store."""
+    from serving import model_store
+
+    recipe, folder = _recipe(module), run or Path("runs") / module
+    dataset = _dataset(recipe, data, original, begins=True)
+    _export(recipe, recipe.train(dataset, folder, epochs), dataset, folder / "artifact")
+    typer.echo(f"Added to the model store: {model_store.add(folder / 'artifact')}")
+
+
+def export(
+    module: Module,
+    data: Data,
+    weights: Annotated[Path | None, typer.Option(help="trained weights, by default the shipped ones")] = None,
+    out: Annotated[Path | None, typer.Option(help="artifact folder to write, by default models/MODULE")] = None,
+    original: Original = False,
+) -> None:
+    """Calibrate on the validation part, write the artifact and prove it against what was trained."""
+    recipe = _recipe(module)
+    _export(recipe, weights or recipe.weights, _dataset(recipe, data, original), out or recipe.artifact)
+
+
+def evaluate(
+    module: Module,
+    data: Data,
+    artifact: Annotated[Path | None, typer.Option(help="artifact to judge, by default models/MODULE")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for plots")] = None,
+    leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to report beside")] = None,
+    films: Annotated[Path | None, typer.Option(help="PneumoniaMNIST's archive, as foreign input")] = None,
+    write_card: Annotated[bool, typer.Option("--write-card", help="write the figures into the card")] = False,
+) -> None:
+    """Judge an artifact: on the manifest's test part, or on all scans of a folder of your own."""
+    from training.data.split import all_for_test
+    from training.export.figures import write_figures
+
+    recipe = _recipe(module)
+    if leaky is not None:
+        _require_original(recipe)
+    judged, samples = artifact or recipe.artifact, _samples(recipe, data)
+    try:
+        dataset = recipe.divide(samples)
+    except KeyError as fault:
+        if write_card:
+            message = "A card's figures are those of the manifest's test part; these scans are not of it."
+            raise typer.Exit(_say(message)) from fault
+        dataset = all_for_test(samples)
+    measured = recipe.measure(judged, dataset)
+    typer.echo(measured.text)
+    if out is not None:
+        recipe.draw(measured, out)
+    if write_card:
+        write_figures(recipe, measured, dataset, judged, films=films, leaky=leaky)
+
+
+def compare(
+    data: Data, write: Annotated[bool, typer.Option("--write", help="write docs/comparison.md and its figure")] = False
+) -> None:
+    """Let all brain modules judge the same test scans, and see what their agreement says."""
+    from training.comparison import compare as comparison
+    from training.comparison import page
+
+    brain, others = comparison.shipped()
+    if len(brain) < 2:
+        raise typer.Exit(_say("There are fewer than two brain modules to compare."))
+    dataset = _dataset(brain[0], data, original=False)
+    compared = comparison.compare(comparison.judge(brain, dataset), others, dataset)
+    typer.echo(page.render(compared))
+    if write:
+        page.write(compared)
+
+
+def _recipe(module: str) -> "Recipe":
+    from training import recipe
+
+    return recipe.find(module)
+
+
+def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
+    try:
+        samples, unreadable = recipe.samples(data)
+    except FileNotFoundError as fault:
+        raise typer.Exit(_say(str(fault))) from fault
+    if unreadable:
+        _say(f"{unreadable} files could not be read and are left out.")
+    if not samples:
+        raise typer.Exit(_say("No file could be read."))
+    return samples
+
+
+def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = False) -> "Dataset":
+    if original:
+        _require_original(recipe)
+    samples = _samples(recipe, data)
+    if begins:
+        recipe.begin(samples)
+    try:
+        dataset = recipe.divide(samples)
+    except KeyError as fault:
+        raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
+    return dataset.as_published() if original else dataset
+
+
+def _require_original(recipe: "Recipe") -> None:
+    if not recipe.has_original:
+        raise typer.Exit(_say("This module's data set has no other split than the one in use."))
+
+
+def _export(recipe: "Recipe", weights: Path, dataset: "Dataset", out: Path) -> None:
+    try:
+        agreement = recipe.export(weights, dataset, out)
+    except ArtifactError as fault:
+        raise typer.Exit(_say(str(fault))) from fault
+    typer.echo(f"{out}: {agreement}")
+
+
+def _say(message: str) -> int:
+    typer.echo(message, err=True)
+    return 1

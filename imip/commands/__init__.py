@@ -1,1 +1,0 @@
-"""The commands of `imip` about many findings; those about models stand in `imip.cli`."""

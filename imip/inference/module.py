@@ -1,0 +1,119 @@
+"""What an analysis module is, and the kinds that most modules are. Each module itself is one file in `imip/modules/`.
+
+A module adds three things to a model: how a scan becomes its input, how its engine runs, and what follows from the
+output. Most only say what they are (`about`) and take the rest from one of the kinds below.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import ClassVar
+
+from imip.inference.about import About
+from imip.inference.artifact import Artifact
+from imip.inference.decision import Judgement
+from imip.inference.out_of_distribution import ReferenceDistance
+from imip.inference.output import Output
+from imip.inference.preprocessing import Framed, frame
+from imip.inference.runtime import GRAPH, Graph
+from imip.scan.read import Scan
+
+
+class AnalysisModule(ABC):
+    """One question to a scan, and the model that answers it. Not thread-safe: one instance a thread."""
+
+    name: ClassVar[str]  # of its file
+    about: ClassVar[About]
+    engine: ClassVar[str]  # the artifact's file that computes
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.card = artifact.card
+        self._reference = artifact.reference
+
+    @classmethod
+    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> Framed:
+        """Cut the model's input from a scan; `features` are its IMAGE_FEATURES. By default, cut to the head."""
+        return frame(scan.pixels, cls.about.side)
+
+    @abstractmethod
+    def run(self, framed: Framed) -> Output:
+        """Compute the output for one input."""
+
+    @abstractmethod
+    def judge(self, output: Output) -> Judgement:
+        """Conclude from an output."""
+
+    def is_foreign(self, output: Output) -> bool:
+        """Tell whether a scan is unlike those that the model knows."""
+        return bool(self._distance(output.embedding) > self.card.out_of_distribution.threshold)
+
+    @cached_property
+    def _distance(self) -> ReferenceDistance:
+        return ReferenceDistance(self._reference)
+
+
+class GraphModule(AnalysisModule):
+    """A module whose engine is a compiled graph."""
+
+    engine = GRAPH
+
+    def __init__(self, artifact: Artifact) -> None:
+        super().__init__(artifact)
+        self._graph = Graph(artifact.engine)
+
+    def run(self, framed: Framed) -> Output:
+        return self._graph.run(framed.input)
+
+
+class BinaryClassifier(GraphModule):
+    """Yes or no: the first label from a threshold on, uncertain within a band around it."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        super().__init__(artifact)
+        decision = artifact.card.decision
+        self._threshold = decision.at("threshold")
+        self._uncertain = decision.at("uncertain_from"), decision.at("uncertain_to")
+
+    def judge(self, output: Output) -> Judgement:
+        positive = float(output.probabilities[0])
+        index = 0 if positive >= self._threshold else 1
+        lowest, highest = self._uncertain
+        return Judgement(
+            label=self.card.labels[index],
+            confidence=float(output.probabilities[index]),
+            probabilities=by_label(self.card.labels, output),
+            decision="uncertain" if lowest <= positive <= highest else "confident",
+            heatmap=index,
+        )
+
+
+class Classifier(GraphModule):
+    """One of several labels: the most probable, uncertain below a threshold."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        super().__init__(artifact)
+        self._confident = artifact.card.decision.at("confident")
+
+    def judge(self, output: Output) -> Judgement:
+        return most_probable(self.card.labels, output, self._confident)
+
+
+def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> Judgement:
+    """Answer the most probable label; confident where its probability is at least that given."""
+    index = int(output.probabilities.argmax())
+    confidence = float(output.probabilities[index])
+    return Judgement(
+        label=labels[index],
+        confidence=confidence,
+        probabilities=by_label(labels, output),
+        decision="confident" if confidence >= confident else "uncertain",
+        heatmap=index,
+    )
+
+
+def by_label(labels: tuple[str, ...], output: Output) -> dict[str, float]:
+    """Return an output's probabilities by label."""
+    return {label: float(p) for label, p in zip(labels, output.probabilities, strict=True)}

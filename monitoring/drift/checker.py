@@ -1,0 +1,100 @@
+"""One module under watch: when its next drift check is due, and the check itself, with everything kept warm."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from imip.inference.card import Card
+from imip.settings import DriftSettings
+from monitoring.drift import checks
+from monitoring.drift.checks import Check, Detector, Result, Trigger
+from monitoring.drift.findings import Findings
+from monitoring.drift.reference import Reference, current, logged_reference
+from monitoring.drift.window import Window, take_window
+from monitoring.log.queries import Filter, newer
+
+LEAST = 20  # independent findings; fewer say too little
+REFERENCE = 500  # independent findings of a reference made from the log, at most
+ALL = Filter()
+
+
+class Watch:
+    """One module under watch: its reference, its warm detectors, and how far it was looked at."""
+
+    def __init__(self, engine: Engine, card: Card, artifact: Reference, settings: DriftSettings) -> None:
+        """`artifact`: the reference that the module's artifact brings."""
+        self.card, self.artifact, self.settings = card, artifact, settings
+        self._engine = engine
+        self._warm: tuple[str, Sequence[Detector]] = ("", ())
+        self._attempted = time.monotonic()
+        self._vain = False  # whether the last attempt led to no check, and another is to wait its time
+
+    def due(self) -> bool:
+        """Tell whether enough findings are new, or any for long enough."""
+        last = checks.latest(self._engine, self.card.module, self.card.version)
+        new = newer(self._engine, self.card.module, last.position if last else None, self.settings.every)
+        waited = time.monotonic() - self._attempted >= self.settings.seconds
+        return (new >= self.settings.every and not self._vain) or (new > 0 and waited)
+
+    def reference(self) -> Reference:
+        """Return the reference in use."""
+        return current(self._engine, self.card, self.artifact)
+
+    def window(self, reference: Reference, wanted: Filter = ALL) -> Window | None:
+        """Return the newest independent findings; None if there is no finding."""
+        return take_window(self._engine, self.card, reference, self.settings.window, wanted)
+
+    def logged(self, wanted: Filter) -> Reference | None:
+        """Return a reference of the newest logged predictions asked for; None if too few are independent."""
+        used = self.reference()
+        window = take_window(self._engine, self.card, used, REFERENCE, wanted)
+        if window is None or len(window.findings) < LEAST:
+            return None
+        return logged_reference(window.findings, used.kinship, window.first[0], window.last[0])
+
+    def results(self, reference: Reference, findings: Findings) -> tuple[Result, ...]:
+        """Return what each detector says of independent findings."""
+        if self._warm[0] != reference.version:
+            from monitoring.drift.detectors import detectors  # brings TensorFlow, which no idle monitor needs
+
+            self._warm = reference.version, detectors(reference.findings, self.card.answers, self.settings)
+        return tuple(detector(findings) for detector in self._warm[1])
+
+    def check(self, trigger: Trigger, wanted: Filter = ALL) -> Check | None:
+        """Compare the newest findings with the reference.
+
+        None if too few of them are independent, or if the monitor has compared these already.
+        """
+        start = time.perf_counter()
+        self._attempted = time.monotonic()
+        self._vain = True  # unless it comes to an end
+        reference = self.reference()
+        window = self.window(reference, wanted)
+        if window is None or len(window.findings) < LEAST:
+            return None
+        if trigger == "monitor" and self._is_known(window, reference):
+            return None
+        results = self.results(reference, window.findings)
+        self._vain = False
+        return Check(
+            at=datetime.now(UTC),
+            module=self.card.module,
+            version=self.card.version,
+            reference=reference.version,
+            reference_size=len(reference.findings),
+            window_size=len(window.findings),
+            window_rows=window.rows,
+            since=window.first[0],
+            until=window.last[0],
+            last_prediction=window.last[1],
+            trigger=trigger,
+            results=results,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _is_known(self, window: Window, reference: Reference) -> bool:
+        """What is new may be another version's, or lack a feature: then the window is still that of the last check."""
+        last = checks.latest(self._engine, self.card.module, self.card.version)
+        return last is not None and (last.position, last.reference) == (window.last, reference.version)

@@ -1,0 +1,46 @@
+"""The window that is compared with the reference: the newest findings of which each is of another patient."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from imip.inference.card import Card
+from monitoring.drift.findings import Findings
+from monitoring.drift.near_duplicates import independent_rows
+from monitoring.drift.reference import Reference
+from monitoring.log.queries import Filter, Position, as_findings, newest
+
+LOOKBACK = 5  # findings looked at for each that is wanted; bounds what a burst of one patient's slices costs
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Independent findings, oldest first, and which part of the log they come from."""
+
+    findings: Findings
+    rows: int  # they were chosen from
+    first: Position
+    last: Position
+
+
+def take_window(
+    engine: Engine, card: Card, reference: Reference, size: int, wanted: Filter = Filter()
+) -> Window | None:
+    """Return up to `size` independent findings, the newest there are; None if there is no finding at all."""
+    names = reference.findings.names
+    rows = [
+        row
+        for row in newest(engine, card.module, card.version, size * LOOKBACK, wanted)
+        if all(name in row["features"] for name in names)  # an older server may not have measured all
+    ]
+    if not rows:
+        return None
+    findings = as_findings(rows, names)
+    kept = independent_rows(findings, reference.kinship)[-size:]
+    oldest, last = rows[kept[0]], rows[-1]
+    return Window(
+        findings.take(kept),
+        len(rows) - int(kept[0]),
+        (oldest["at"], oldest["id"]),
+        (last["at"], last["id"]),
+    )

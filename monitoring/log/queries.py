@@ -1,0 +1,138 @@
+"""The prediction log's reading end. Every query walks an index and is bounded, so none grows with the log."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Column, ColumnElement, Engine, RowMapping, Select, func, literal, select, tuple_
+
+from monitoring.drift.findings import Findings
+from monitoring.log.record import read_embedding
+from monitoring.tables import predictions
+
+CHUNK = 1_000  # rows read at once where all are wanted
+
+Position = tuple[datetime, int]  # of a prediction in the log: its time and its number
+
+SHOWN = tuple(column for column in predictions.c if column.name != "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which predictions are asked for; None means all."""
+
+    module: str | None = None
+    label: str | None = None
+    since: datetime | None = None  # inclusive
+    until: datetime | None = None  # exclusive
+
+
+def recent(engine: Engine, wanted: Filter, limit: int, before: Position | None = None) -> list[RowMapping]:
+    """Return the newest predictions, without their embeddings, that stand before a position in the log."""
+    return _read(engine, _select(SHOWN, wanted, before=before, descending=True).limit(limit))
+
+
+def oldest_first(engine: Engine, wanted: Filter, embeddings: bool = False) -> Iterator[RowMapping]:
+    """Yield all predictions asked for, in the order of the log, a chunk of rows in memory at a time."""
+    columns = tuple(predictions.c) if embeddings else SHOWN
+    chunk = _read(engine, _select(columns, wanted).limit(CHUNK))
+    while chunk:
+        yield from chunk
+        last = chunk[-1]["at"], chunk[-1]["id"]
+        chunk = _read(engine, _select(columns, wanted, after=last).limit(CHUNK))
+
+
+def newest(engine: Engine, module: str, version: str, rows: int, wanted: Filter = Filter()) -> list[RowMapping]:
+    """Return the predictions of one model version among the newest `rows` of its module, oldest first."""
+    c = predictions.c
+    columns = (c.at, c.id, c.version, c.label, c.confidence, c.features, c.embedding)
+    last = _select(columns, replace(wanted, module=module), descending=True).limit(rows).subquery()
+    return _read(engine, select(last).where(last.c.version == version).order_by(last.c.at, last.c.id))
+
+
+def last_chances(engine: Engine, module: str, labels: Collection[str], most: int) -> list[float]:
+    """Return how likely each of a module's newest answers is right: the confidence in a label, 0 of an abstention."""
+    c = predictions.c
+    query = _select((c.label, c.confidence), Filter(module), descending=True).limit(most)
+    with engine.execution_options(reading=True).connect() as connection:
+        return [confidence if label in labels else 0.0 for label, confidence in connection.execute(query)]
+
+
+def newer(engine: Engine, module: str, than: Position | None, most: int) -> int:
+    """Return how many predictions of a module stand after a position, counting no further than `most`."""
+    found = _select((predictions.c.id,), Filter(module), after=than).limit(most).subquery()
+    with engine.execution_options(reading=True).connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+
+
+def extent(engine: Engine) -> tuple[int, datetime | None]:
+    """Return how many predictions the log holds, by their numbers, and when the oldest was made; None of none."""
+    c = predictions.c
+    ends = (func.min(c.id), func.max(c.id), func.min(c.at))  # one by one: SQLite finds only a single end by index
+    query = select(*(select(end).scalar_subquery() for end in ends))
+    with engine.execution_options(reading=True).connect() as connection:
+        first, last, oldest = connection.execute(query).one()
+    return (0 if first is None else int(last - first + 1)), oldest
+
+
+def as_findings(rows: list[RowMapping], names: tuple[str, ...]) -> Findings:
+    """Return predictions as arrays, the named features as columns; one that was not logged is not a number."""
+    missing = float("nan")
+    return Findings(
+        embeddings=np.stack([read_embedding(row["embedding"]) for row in rows]) if rows else np.zeros((0, 0), "f4"),
+        features=np.array([[row["features"].get(name, missing) for name in names] for row in rows], np.float32).reshape(
+            len(rows), len(names)
+        ),
+        names=names,
+        confidences=np.array([row["confidence"] for row in rows], np.float32),
+        labels=np.array([row["label"] for row in rows], np.str_),
+    )
+
+
+def _select(
+    columns: Sequence[Column[Any]],
+    wanted: Filter,
+    after: Position | None = None,
+    before: Position | None = None,
+    descending: bool = False,
+) -> Select[Any]:
+    """Select predictions in the order of the log, as one stretch of the index that begins with what they share.
+
+    Were that compared by equality, PostgreSQL would see that it does not matter to the order, might walk the index by
+    time alone and would then pass over all that others logged since, say, a module fell silent.
+    """
+    c = predictions.c
+    shared = {c.label: wanted.label} if wanted.label is not None else {c.module: wanted.module}
+    shared = {column: value for column, value in shared.items() if value is not None}
+    order, values = (*shared, c.at, c.id), tuple(shared.values())
+    query = select(*columns).order_by(*(column.desc() if descending else column for column in order))
+    if wanted.label is not None and wanted.module is not None:
+        query = query.where(c.module.between(wanted.module, wanted.module))  # not equal, or SQLite takes its index
+    # One bound a side: of two, a database may start at the wider one.
+    if after is not None and (wanted.since is None or wanted.since <= after[0]):
+        query = query.where(_row(order) > _row(order, (*values, *after)))
+    elif low := (*values, *([wanted.since] if wanted.since else ())):
+        query = query.where(_row(order[: len(low)]) >= _row(order, low))
+    if before is not None and (wanted.until is None or before[0] < wanted.until):
+        query = query.where(_row(order) < _row(order, (*values, *before)))
+    elif wanted.until is not None:
+        high = (*values, wanted.until)
+        query = query.where(_row(order[: len(high)]) < _row(order, high))
+    elif values:
+        query = query.where(_row(order[: len(values)]) <= _row(order, values))
+    return query
+
+
+def _row(columns: Sequence[Column[Any]], values: Sequence[Any] | None = None) -> ColumnElement[Any]:
+    """Return columns as one value that can be compared, or the values they are compared with."""
+    if values is None:
+        return tuple_(*columns) if len(columns) > 1 else columns[0]
+    parts = [literal(value, column.type) for column, value in zip(columns, values, strict=False)]
+    return tuple_(*parts) if len(parts) > 1 else parts[0]
+
+
+def _read(engine: Engine, query: Select[Any]) -> list[RowMapping]:
+    with engine.execution_options(reading=True).connect() as connection:
+        return list(connection.execute(query).mappings().all())

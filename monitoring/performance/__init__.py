@@ -1,0 +1,1 @@
+"""How well a module performs: measured on feedback, estimated without."""

@@ -1,0 +1,1 @@
+"""The drift report, an HTML page for people."""

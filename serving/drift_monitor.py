@@ -1,0 +1,75 @@
+"""The drift monitor as this server's settings want it."""
+
+from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+
+from sqlalchemy import Engine
+
+from imip.errors import UnknownModule
+from imip.inference.artifact import read_card
+from imip.inference.module import AnalysisModule
+from imip.modules import load
+from imip.settings import Settings
+from monitoring.database import connect, migrate
+from monitoring.drift.checker import Watch
+from monitoring.drift.monitor import Chore, Monitor
+from monitoring.drift.reference import artifact_reference
+from monitoring.gauges import show_log, show_performance
+from monitoring.lease import REPORTS
+from monitoring.log.retention import prune
+from monitoring.reports.store import make_wished
+from serving import model_store
+
+REPORTS_SECONDS = 2.0
+EXPORT_SECONDS = 30.0
+RETENTION_SECONDS = 600.0
+
+
+def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
+    """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
+    engine = connect(settings.database)
+    watches = [_watch(engine, settings, tag) for tag in tags.values()]
+    reports = find_spec("evidently") is not None
+    retention = settings.retention_days, settings.retention_rows
+    return Monitor(
+        engine,
+        watches,
+        exports=[
+            Chore(partial(show_performance, engine, [watch.card for watch in watches]), EXPORT_SECONDS),
+            Chore(partial(show_log, engine, *retention), EXPORT_SECONDS),
+        ],
+        chores=[
+            *([Chore(partial(make_wished, engine), REPORTS_SECONDS)] if reports else []),
+            Chore(partial(prune, engine, *retention), RETENTION_SECONDS),
+        ],
+        abilities=[REPORTS] if reports else [],
+    )
+
+
+def watched(module: str) -> tuple[Engine, Watch]:
+    """Return the log and one module as the settings of this process want them, for a command.
+
+    Raises UnknownModule if the settings do not enable it.
+    """
+    settings = Settings()
+    engine = connect(settings.database)
+    migrate(engine)
+    return engine, _watch(engine, settings, _tag(settings, module))
+
+
+def served(module: str) -> AnalysisModule:
+    """Return a module as it would be served. Raises UnknownModule if the settings do not enable it."""
+    return load(model_store.folder(_tag(Settings(), module)))
+
+
+def _tag(settings: Settings, module: str) -> str:
+    if module not in settings.modules:
+        raise UnknownModule(f"No such module is enabled; there are: {', '.join(settings.modules)}.")
+    return model_store.pinned(settings)[module]
+
+
+def _watch(engine: Engine, settings: Settings, tag: str) -> Watch:
+    folder = model_store.folder(tag)
+    card = read_card(folder)
+    return Watch(engine, card, artifact_reference(folder, card), settings.drift_of(card.module))

@@ -1,0 +1,1 @@
+"""The GET routes and feedback: their parameters, their queries and their answers."""

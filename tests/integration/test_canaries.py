@@ -1,0 +1,129 @@
+"""Promise 2, followed to the end: a name in every text of a scan, its file and its request is found nowhere later."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pydicom.config
+import pytest
+from pydicom.datadict import DicomDictionary
+from sqlalchemy import select
+
+from imip.inference.features import FEATURES
+from imip.modules import MODULES
+from monitoring.database import connect
+from monitoring.drift.findings import Findings
+from monitoring.log.export import export
+from monitoring.log.queries import Filter, as_findings, newest
+from monitoring.reports.page import ReportFacts, drift_report
+from monitoring.tables import metadata
+from tests.support.scan_files import data_set, dicom_bytes, ramp
+from tests.support.server import Server, running
+
+NAME = "Canary^Quillon"
+TRACES = (b"canary", b"quillon")
+TEXTS = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "DA", "DT", "TM", "AS"}
+NEEDED = {"PhotometricInterpretation"}  # without it there is no picture, and so nothing to log
+
+
+@pytest.fixture(scope="module")
+def named_scan() -> bytes:
+    """A sound MR slice with the name in every text element of the dictionary."""
+    ds = data_set(ramp(48, 56))
+    count = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for tag, (vr, _, _, retired, keyword) in DicomDictionary.items():
+            if vr in TEXTS and keyword and not retired and keyword not in NEEDED and tag > 0x00080000:
+                ds.add(pydicom.DataElement(tag, vr, NAME, validation_mode=pydicom.config.IGNORE))
+                count += 1
+        data = dicom_bytes(ds)
+    assert count > 1500 and data.count(NAME.encode()) >= count
+    return data
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, named_scan: bytes) -> Iterator[tuple[Server, list[bytes]]]:
+    """A server that was told the name in every way, and its answers."""
+    headers = {"User-Agent": NAME, "Cookie": f"patient={NAME}", "X-Request-ID": NAME, "X-Forwarded-For": NAME}
+    modules = sorted(MODULES, key=lambda name: name != "brain-tumor")
+    settings = {"IMIP_WORKERS": "1", "IMIP_MODULES": json.dumps(modules)}
+    with running(tmp_path_factory.mktemp("canary"), **settings) as server:
+        files = {"file": (f"{NAME}.dcm", named_scan, NAME)}
+        answers = [
+            server.http.post("/predict", files=files, headers=headers),
+            *(
+                server.http.post(
+                    f"/heatmap?module={name}", files=files, headers={**headers, "Accept": "application/json"}
+                )
+                for name in modules
+            ),
+        ]
+        assert {answer.status_code for answer in answers} == {200}
+        feedback = {"request_id": answers[0].json()["request_id"], "label": answers[0].json()["label"]}
+        answers += [
+            server.http.post("/feedback", json=feedback, headers=headers),
+            server.http.post("/feedback", json={**feedback, "label": NAME}, headers=headers),
+            server.http.post("/feedback", json={**feedback, "comment": NAME}, headers=headers),
+            server.http.post("/feedback", json={**feedback, NAME: NAME}, headers=headers),
+            server.http.get("/predictions", params={"label": NAME}, headers=headers),
+            server.http.get("/predictions", params={NAME: NAME}, headers=headers),
+            *(
+                server.http.get(path, headers=headers)
+                for path in ("/predictions", "/drift", "/performance", "/metrics")
+            ),
+        ]
+        yield server, [answer.content + json.dumps(dict(answer.headers)).encode() for answer in answers]
+
+
+def clean(text: bytes) -> bool:
+    return not any(trace in text.lower() for trace in TRACES)
+
+
+def test_no_answer_names_anyone(told: tuple[Server, list[bytes]]) -> None:
+    assert all(clean(answer) for answer in told[1])
+
+
+def test_no_file_the_server_writes_names_anyone(told: tuple[Server, list[bytes]]) -> None:
+    server, _ = told
+    files = list(server.files())
+    assert any(file.name == "predictions.sqlite3" for file in files)
+    assert not [file for file in files if not clean(file.read_bytes()) or not clean(str(file.name).encode())]
+
+
+def test_no_row_of_the_log_names_anyone_or_says_whence_a_request_came(told: tuple[Server, list[bytes]]) -> None:
+    engine = connect(url(told[0]))
+    with engine.connect() as connection:
+        rows = [str(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]
+    assert len(rows) >= 3  # two predictions and a feedback
+    assert not [row for row in rows if not clean(row.encode()) or "127.0.0.1" in row]
+
+
+def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], tmp_path: Path) -> None:
+    engine = connect(url(told[0]))
+    for format in ("csv", "parquet"):
+        assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == 1 + len(MODULES)  # type: ignore[arg-type]
+        assert clean((tmp_path / f"log.{format}").read_bytes())
+    (row, *_) = rows = newest(engine, "brain-tumor", version(told[0]), 10)
+    current = as_findings(rows * 15, FEATURES)
+    now = datetime.now(UTC)
+    facts = ReportFacts("brain-tumor", ("Tumor",), 0.05, version(told[0]), "0", row["at"], row["at"], now)
+    assert clean(drift_report(shifted(current), current, (), facts).encode())
+
+
+def shifted(findings: Findings) -> Findings:
+    noise = np.random.default_rng(0).normal(0, 1, findings.features.shape).astype(np.float32)
+    return Findings(
+        findings.embeddings, findings.features + noise, findings.names, findings.confidences, findings.labels
+    )
+
+
+def url(server: Server) -> str:
+    return f"sqlite:///{server.root / 'home/.imip/predictions.sqlite3'}"
+
+
+def version(server: Server) -> str:
+    return str(server.http.get("/meta").json()["modules"][0]["version"])

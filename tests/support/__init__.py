@@ -1,0 +1,1 @@
+"""What several tests need: servers, databases, scans and predictions made for tests."""

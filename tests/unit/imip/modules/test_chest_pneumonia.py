@@ -1,0 +1,129 @@
+"""Chest films of any size: cut as MedMNIST cut them, judged and explained where they were looked at."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import analyse, explain
+from imip.inference.preprocessing import Box
+from imip.inference.runtime import GRAPH
+from imip.modules import load
+from imip.modules.chest_pneumonia import ChestPneumonia
+from imip.scan.read import read_scan
+from tests.support.scan_files import data_set, dicom_bytes, picture_bytes
+from tests.support.server import REPOSITORY
+from training import recipe
+from training.calibration import Platt
+from training.export.litert import prove, read_weights
+from training.networks.sequential_cnn import build
+
+
+@pytest.fixture(scope="module")
+def module() -> AnalysisModule:
+    return load(REPOSITORY / "models" / "chest-pneumonia")
+
+
+def film(height: int, width: int) -> NDArray[np.uint8]:
+    """A drawn chest, its lungs darker than what is around them: (height, width) uint8, the middle square the same."""
+    edge = min(height, width)
+    rows, columns = (np.mgrid[:height, :width] - np.array([height, width]).reshape(2, 1, 1) / 2) / edge
+    lungs = [((rows + 0.03) / 0.33) ** 2 + ((columns - side) / 0.15) ** 2 < 1 for side in (-0.2, 0.2)]
+    chest = np.where((rows / 0.6) ** 2 + (columns / 0.46) ** 2 < 1, 170, 20)
+    return np.where(np.logical_or(*lungs), 70, chest).astype(np.uint8)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    return picture_bytes(Image.fromarray(pixels), "PNG")
+
+
+def prepared(pixels: NDArray[np.uint8]):
+    return ChestPneumonia.prepare(read_scan(png(pixels)), {})
+
+
+def test_a_picture_of_the_data_sets_own_size_passes_unchanged() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    framed = prepared(pixels)
+    assert np.array_equal(framed.input, pixels)
+    assert framed.region == Box(0, 0, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("shape", "region"), [((2000, 2500), Box(0, 250, 2000, 2250)), ((2500, 2001), Box(249, 0, 2250, 2001))]
+)
+def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, int], region: Box) -> None:
+    framed = prepared(film(*shape))
+    assert framed.input.shape == (28, 28)
+    assert framed.region == region
+    small = cv2.resize(film(2000, 2000), (28, 28), interpolation=cv2.INTER_AREA)
+    assert np.abs(framed.input.astype(int) - small).max() <= 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (28, 28), (27, 31), (28, 40), (29, 29), (333, 250), (1001, 1503)])
+def test_the_square_is_reduced_by_area_means_and_enlarged_by_interpolation(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    edge = min(shape)
+    top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
+    square = pixels[top : top + edge, left : left + edge]
+    how = cv2.INTER_AREA if edge > 28 else cv2.INTER_LINEAR
+    assert np.array_equal(prepared(pixels).input, cv2.resize(square, (28, 28), interpolation=how))
+
+
+def test_what_stands_beside_the_square_does_not_reach_the_model() -> None:
+    marked = film(2000, 2500)
+    marked[100:300, 2300:2450] = 255
+    assert np.array_equal(prepared(marked).input, prepared(film(2000, 2500)).input)
+
+
+def test_a_film_smaller_than_the_input_is_enlarged() -> None:
+    assert prepared(film(20, 24)).input.shape == (28, 28)
+
+
+def test_the_heatmap_of_a_full_size_film_lies_within_its_square(module: AnalysisModule) -> None:
+    heatmap = explain(analyse(png(film(2000, 2500)), module))
+    assert heatmap.values.shape == (2000, 2500)
+    assert heatmap.values.max() == 1
+    assert not heatmap.values[:, :250].any() and not heatmap.values[:, 2250:].any()
+
+
+def test_a_film_with_bright_air_is_answered_as_one_with_dark_air(module: AnalysisModule) -> None:
+    pixels = film(500, 400)
+    attributes = {"Modality": "CR", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1"}
+    dark = dicom_bytes(data_set(pixels, **attributes))
+    bright = dicom_bytes(data_set(255 - pixels, **attributes, PhotometricInterpretation="MONOCHROME1"))
+    answers = [analyse(data, module).judgement for data in (dark, bright)]
+    assert answers[0].probabilities == answers[1].probabilities
+
+
+def test_the_heatmap_has_at_least_seven_positions_a_side(module: AnalysisModule) -> None:
+    assert analyse(png(film(200, 200)), module).output.heatmaps.shape == (7, 7, 2)
+
+
+def test_a_brain_slice_gets_the_warning(module: AnalysisModule) -> None:
+    brain = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
+    assert "out_of_distribution" in analyse(brain, module).warnings
+
+
+def test_the_card_sets_its_figures_beside_the_published_ones(module: AnalysisModule) -> None:
+    rows = {row[0]: row[1:] for row in module.card.metrics["tables"]["published"]["rows"]}
+    test = module.card.metrics["test"]["metrics"]
+    assert rows["ResNet-18 (28), MedMNIST v2"] == [0.944, 0.854]
+    assert rows["Google AutoML Vision, MedMNIST v2"] == [0.991, 0.946]
+    assert rows["this model, label by its threshold"] == [test["roc_auc"], test["accuracy"]]
+
+
+def test_the_card_counts_what_the_archives_parts_share(module: AnalysisModule) -> None:
+    rows = {row[0]: row[1:] for row in module.card.metrics["tables"]["near_duplicates"]["rows"]}
+    assert rows["train and test"][1] == 0
+    assert all(copies <= pairs for pairs, copies in rows.values())
+
+
+def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: AnalysisModule) -> None:
+    artifact, side = REPOSITORY / "models" / "chest-pneumonia", ChestPneumonia.about.side
+    network = build(side, 1)
+    read_weights(network, recipe.find("chest-pneumonia").weights)
+    inputs = [prepared(film(height, 600)).input for height in (500, 600, 700)]
+    platt = Platt(**module.card.calibration.parameters)
+    assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds

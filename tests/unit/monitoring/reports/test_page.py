@@ -1,0 +1,295 @@
+"""The drift report: complete, honest, offline, and silent about single findings. Runs where Evidently is installed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imip.disclaimer import DISCLAIMER
+from imip.oversight import Interval, LabelPerformance, WeekPerformance
+from monitoring.drift.findings import Findings
+from monitoring.reports.page import ReportFacts, drift_report
+from monitoring.reports.quality import NO_LABELS
+
+pytest.importorskip("evidently", reason="comes with the extra `report`")
+
+REPOSITORY = Path(__file__).parents[4]
+MADE = datetime(2025, 3, 1, 12, tzinfo=UTC)
+FACTS = ReportFacts(
+    "brain-tumor", ("Tumor",), 0.05, "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE
+)
+TUMOR = LabelPerformance(
+    label="Tumor",
+    predicted=22,
+    actual=25,
+    sensitivity=Interval(value=0.8, low=0.6, high=0.9),
+    false_negative_rate=Interval(value=0.2, low=0.1, high=0.4),
+    precision=Interval(value=0.91, low=0.72, high=0.98),
+    estimated_sensitivity=Interval(value=0.88, low=0.84, high=0.92),
+    estimated_precision=Interval(value=0.89, low=0.85, high=0.93),
+)
+NO_TUMOR = TUMOR.model_copy(
+    update={
+        "label": "No Tumor",
+        "sensitivity": Interval(value=0.75, low=0.5, high=0.85),
+        "false_negative_rate": Interval(value=0.25, low=0.15, high=0.5),
+    }
+)
+WEEK = WeekPerformance(
+    week=date(2025, 2, 17),
+    version="1.2.0",
+    predictions=120,
+    labelled=41,
+    confusion={"No Tumor": {"No Tumor": 14, "Tumor": 2}, "Tumor": {"No Tumor": 5, "Tumor": 20}},
+    accuracy=Interval(value=0.905, low=0.77, high=0.97),
+    labels=(NO_TUMOR, TUMOR),
+    expected_calibration_error=0.03,
+    brier_score=0.08,
+    calibration=(),
+    estimated_accuracy=Interval(value=0.9312, low=0.91, high=0.95),
+)
+UNSEEN = TUMOR.model_copy(update={"actual": 0, "sensitivity": None, "false_negative_rate": None})
+NAMES = ("brightness", "contrast", "flat", "entropy")
+DATA = re.compile(r"var (?:additional_graphs_)?metric_\w+ = (\{.*\});")
+
+# Refuses connections, look-ups and programs, telemetry's own among them; NumPy's tests ask `lscpu` when imported.
+GUARDED = """
+import sys
+def refuse(event, what):
+    if event in ("socket.connect", "socket.getaddrinfo") or (event == "subprocess.Popen" and what[0] != "lscpu"):
+        print("tried", event, what, flush=True)
+        raise OSError("blocked")
+sys.addaudithook(refuse)
+sys.path[:0] = sys.argv[1:]
+import test_report
+from monitoring.reports.page import drift_report
+page = drift_report(test_report.findings(60, 0), test_report.findings(40, 1), [], test_report.FACTS)
+print("made" if "Drift report" in page else "nothing")
+"""
+
+
+def findings(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5) -> Findings:
+    """Findings of a normal stream, of which the contrast is shifted; one feature never varies."""
+    draw = np.random.default_rng(seed)
+    features = draw.normal(size=(count, len(NAMES))).astype(np.float32)
+    features[:, 1] += shift
+    features[:, 2] = 1
+    labels = np.where(np.arange(count) < tumours * count, "Tumor", "No Tumor")
+    embeddings = np.zeros((count, 2), np.float32)
+    return Findings(embeddings, features, NAMES, draw.beta(8, 2, count).astype(np.float32), labels)
+
+
+def payloads(page: str) -> list[dict[str, object]]:
+    """Return the data that the page's script draws."""
+    return [json.loads(text) for text in DATA.findall(page)]
+
+
+def rows(value: object) -> dict[str, dict[str, object]]:
+    """Return the feature table by feature, wherever it stands in the data."""
+    if isinstance(value, dict):
+        own = {value["column_name"]: value} if "column_name" in value else {}
+        return own | {name: row for part in value.values() for name, row in rows(part).items()}
+    return {name: row for part in value for name, row in rows(part).items()} if isinstance(value, list) else {}
+
+
+def numbers(value: object) -> set[float]:
+    """Return all fractions in the data, as single precision has them."""
+    if isinstance(value, float):
+        return {float(np.float32(value))}
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {number for part in parts for number in numbers(part)}
+
+
+@pytest.fixture(scope="module")
+def shifted() -> str:
+    """A report on a window whose contrast drifted and whose labels did not."""
+    return drift_report(findings(200, 0), findings(100, 1, shift=1.5), [WEEK], FACTS)
+
+
+def test_opens_with_what_it_is_about(shifted: str) -> None:
+    for fact in (
+        "brain-tumor",
+        "1.2.0",
+        "1.1.7, 200 findings",
+        "100 findings, 2025-02-27 12:00:00+00:00 to 2025-03-01",
+    ):
+        assert fact in shifted
+    assert shifted.startswith("<!DOCTYPE html>")
+
+
+def test_says_before_anything_is_drawn_that_it_is_for_research_only(shifted: str) -> None:
+    assert shifted.index("<body>") < shifted.index(DISCLAIMER) < shifted.index('<div id="root_')
+
+
+def test_has_a_section_on_each_part(shifted: str) -> None:
+    assert "Quality over time" in shifted
+    drawn = json.dumps(payloads(shifted))
+    for section in (
+        "Drift in column 'label given'",
+        "Drift in column 'confidence in the label given'",
+        "Dataset Drift",
+    ):
+        assert section in drawn
+
+
+def test_names_the_shifted_feature_and_no_other(shifted: str) -> None:
+    assert "1 of 4 features drifted: contrast." in shifted
+    verdicts = {name: row["data_drift"] for name, row in rows(payloads(shifted)).items()}
+    assert verdicts == {name: "Detected" if name == "contrast" else "Not Detected" for name in NAMES}
+    assert "Dataset Drift is detected" in json.dumps(payloads(shifted))
+
+
+def test_finds_no_drift_in_more_of_the_same() -> None:
+    page = drift_report(findings(200, 0), findings(100, 1), [], FACTS)
+    assert "0 of 4 features drifted." in page
+    assert "Dataset Drift is NOT detected" in json.dumps(payloads(page))
+
+
+def test_tests_labels_as_two_samples() -> None:
+    """100 of 200 against 60 of 100: p is 0.13; were the reference's share exact, it would be 0.0455."""
+    page = drift_report(findings(200, 0), findings(100, 1, tumours=0.6), [], FACTS)
+    assert "Data drift not detected. Drift detection method: chi-square p_value. Drift score: 0.13" in page
+
+
+def test_notices_a_label_that_the_reference_lacks() -> None:
+    page = drift_report(findings(200, 0, tumours=0), findings(100, 1), [], FACTS)
+    assert "Data drift detected. Drift detection method: chi-square p_value. Drift score: 0.0" in page
+
+
+def test_loads_nothing(shifted: str) -> None:
+    assert not re.search(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=|url\(["']?http""", shifted)
+    assert "default-src 'none'; script-src 'unsafe-inline'" in shifted
+
+
+def test_holds_no_value_of_a_single_finding(shifted: str) -> None:
+    window = findings(100, 1, shift=1.5)
+    single = {float(value) for value in window.features[:, [0, 1, 3]].ravel()} | {float(c) for c in window.confidences}
+    kept = single & numbers(payloads(shifted))
+    assert len(kept) <= 2 * 4  # a histogram's outer edges
+
+
+def test_opens_no_connection_and_writes_no_file(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("DO_NOT_TRACK", "ITERATIVE_DO_NOT_TRACK", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", GUARDED, str(REPOSITORY), str(REPOSITORY / "tests")]
+    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert made.stdout == "made\n", made.stderr[-2000:]
+    assert not list(tmp_path.iterdir())
+
+
+def test_would_not_report_its_use(shifted: str) -> None:
+    from evidently.telemetry import event_logger
+
+    assert not event_logger.is_enabled()
+
+
+def test_importing_it_leaves_evidently_out() -> None:
+    program = "import sys, monitoring.reports.page; sys.exit(bool({'evidently', 'pandas', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY).returncode == 0
+
+
+def test_shows_quality_with_intervals(shifted: str) -> None:
+    for cell in (
+        "2025-02-17",
+        "41",
+        "0.905 (0.770 to 0.970)",
+        "0.800 (0.600 to 0.900)",
+        "0.200 (0.100 to 0.400)",
+        "0.931 (0.910 to 0.950)",
+    ):
+        assert f"<td>{cell}</td>" in shifted
+    assert "<th>Sensitivity (Tumor)" in shifted
+    assert "0.750 (0.500 to 0.850)" not in shifted  # of the other label
+    assert shifted.count('<svg viewBox="0 0 720 204"') == 3
+    assert NO_LABELS not in shifted
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Make reports without the slow comparison."""
+    monkeypatch.setattr("monitoring.reports.page._comparison", lambda *_: "<html><head></head><body></body></html>")
+    return lambda quality, facts=FACTS: drift_report(findings(40, 0), findings(30, 1), quality, facts)
+
+
+def test_says_that_there_are_no_labels_yet(undrawn: Callable[..., str]) -> None:
+    assert NO_LABELS in undrawn([])
+    page = undrawn([WEEK.model_copy(update={"labelled": 0, "accuracy": None, "labels": (UNSEEN,)})])
+    assert NO_LABELS in page
+    assert "<td>unknown</td><td>unknown</td><td>unknown</td><td>0.931 (0.910 to 0.950)</td>" in page
+
+
+@pytest.mark.parametrize("labels", [(NO_TUMOR, UNSEEN), (NO_TUMOR,), ()])
+def test_shows_a_week_without_a_labelled_tumour(
+    undrawn: Callable[..., str], labels: tuple[LabelPerformance, ...]
+) -> None:
+    update = {"week": date(2025, 2, 24), "labels": labels, "estimated_accuracy": None}
+    page = undrawn([WEEK.model_copy(update=update), WEEK])
+    assert page.index("<td>2025-02-17</td>") < page.index("<td>2025-02-24</td>")
+    assert "<td>0.905 (0.770 to 0.970)</td><td>unknown</td><td>unknown</td><td>unknown</td>" in page
+
+
+def test_shows_the_label_that_is_sought(undrawn: Callable[..., str]) -> None:
+    page = undrawn([WEEK], replace(FACTS, sought=("No Tumor",)))
+    assert "<td>0.750 (0.500 to 0.850)</td><td>0.250 (0.150 to 0.500)</td>" in page
+    assert "0.800 (0.600 to 0.900)" not in page
+
+
+def test_shows_every_label_where_each_is_sought(undrawn: Callable[..., str]) -> None:
+    page = undrawn([WEEK], replace(FACTS, sought=("Tumor", "No Tumor")))
+    assert "<th>Sensitivity (Tumor)<th>False negative rate (Tumor)<th>Sensitivity (No Tumor)" in page
+    assert page.count("<svg") == 5
+
+
+def test_draws_measured_and_estimated_shares_with_their_intervals(undrawn: Callable[..., str]) -> None:
+    accuracy, *others = re.findall(r"<svg.*?</svg>", undrawn([WEEK]), re.DOTALL)
+    bar = re.compile(r'<path d="M\d+\.\d [\d.]+V[\d.]+"/>')
+    assert [len(bar.findall(chart)) for chart in (accuracy, *others)] == [2, 1, 1]
+    assert [chart.count("<circle") for chart in (accuracy, *others)] == [1, 1, 1]
+    assert [chart.count("l8 8m0-8l-8 8") for chart in (accuracy, *others)] == [1, 0, 0]
+
+
+def test_keeps_its_words_on_a_page_of_another_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitoring.reports.page._comparison", lambda *_: "<p>drawn</p>")
+    assert DISCLAIMER in drift_report(findings(40, 0), findings(30, 1), [], FACTS)
+
+
+def test_lets_no_name_open_a_tag() -> None:
+    hostile = "</script><script>alert(1)</script>"
+    names = (hostile, *NAMES[1:])
+    then, now = (replace(findings(40, seed), names=names, labels=np.full(40, hostile)) for seed in (0, 1))
+    now = replace(now, features=now.features + np.float32(9))
+    week = WEEK.model_copy(update={"version": hostile, "labels": (TUMOR.model_copy(update={"label": hostile}),)})
+    facts = replace(FACTS, module=hostile, sought=(hostile,), reference_version=hostile)
+    page = drift_report(then, now, [week], facts)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert payloads(page)
+
+
+def test_can_be_made_of_findings_without_features() -> None:
+    then, now = (findings(count, 0).watched(()) for count in (40, 30))
+    page = drift_report(then, now, [], FACTS)
+    assert "0 of 0 features drifted." in page
+    drawn = json.dumps(payloads(page))
+    assert "Drift in column 'label given'" in drawn and "Dataset Drift" not in drawn
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_can_be_made_of_a_window_that_has_just_begun(count: int) -> None:
+    assert f"{count} findings, " in drift_report(findings(200, 0), findings(count, 1), [], FACTS)
+
+
+def test_refuses_to_compare_nothing() -> None:
+    with pytest.raises(ValueError, match="needs findings"):
+        drift_report(findings(40, 0), findings(0, 1), [], FACTS)
+    with pytest.raises(ValueError, match="different features"):
+        drift_report(findings(40, 0), replace(findings(40, 1), names=("a", "b", "c", "d")), [], FACTS)

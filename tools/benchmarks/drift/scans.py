@@ -1,0 +1,84 @@
+"""The held-out scans of the drift benchmark: read, judged, joined and thinned as they are when served."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from imip.inference.features import FEATURES
+from imip.inference.predictor import analyse
+from imip.modules import AnalysisModule
+from monitoring.drift.findings import Findings, of_analyses
+from monitoring.drift.near_duplicates import independent_rows, kinship_limits
+from training.data.split import Split
+from training.recipe import find
+
+Rows = NDArray[np.intp]
+Limits = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """Held-out scans of one part, or of two: what the model finds in them, and what is known of them."""
+
+    findings: Findings
+    groups: NDArray[np.int64]  # (n,)
+    classes: list[str]
+    slices: list[NDArray[np.uint8]]
+
+    def limits(self, rows: Rows) -> Limits:
+        known = self.findings
+        return kinship_limits(known.embeddings[rows], known.labels[rows], self.groups[rows])
+
+
+def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
+    """Return the validation and the test part."""
+    recipe = find(module.name)
+    dataset = recipe.divide(recipe.samples(data)[0])
+
+    def part(name: Split) -> Scans:
+        samples = dataset.part(name)
+        analyses = [analyse(sample.path.read_bytes(), module) for sample in tqdm(samples, name)]
+        return Scans(
+            of_analyses(analyses, FEATURES),
+            dataset.groups(samples),
+            [sample.class_name for sample in samples],
+            [analysis.scan.pixels for analysis in analyses],
+        )
+
+    return part("validation"), part("test")
+
+
+def joined(one: Scans, other: Scans) -> Scans:
+    return Scans(
+        append(one.findings, other.findings),
+        np.concatenate([one.groups, other.groups]),
+        one.classes + other.classes,
+        one.slices + other.slices,
+    )
+
+
+def append(one: Findings, other: Findings) -> Findings:
+    return Findings(
+        np.concatenate([one.embeddings, other.embeddings]),
+        np.concatenate([one.features, other.features]),
+        one.names,
+        np.concatenate([one.confidences, other.confidences]),
+        np.concatenate([one.labels, other.labels]),
+    )
+
+
+def look_at(slices: Iterable[NDArray[np.uint8]], module: AnalysisModule) -> Findings:
+    """Let the module judge slices, (H, W) each, as PNG files."""
+    files = (cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for pixels in slices)
+    return of_analyses((analyse(data, module) for data in files), FEATURES)
+
+
+def thinned(findings: Findings, limits: Limits, size: int | None = None) -> Findings:
+    """Return independent findings, the newest `size` of them, as the monitor chooses them; oldest first."""
+    kept = independent_rows(findings, limits)
+    return findings.take(kept if size is None else kept[-size:])

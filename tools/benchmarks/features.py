@@ -1,0 +1,44 @@
+"""What the image features of one scan cost, on one thread: `python -m tools.benchmarks.features`."""
+
+import statistics
+import time
+
+import cv2
+import numpy as np
+
+from imip.inference.features import image_features
+from imip.scan.read import Scan
+
+SIDES = (256, 512, 2048)  # pixels
+ROUNDS = 200
+WARM_UP = 20  # rounds before anything is measured
+
+
+def main() -> None:
+    """Print the median milliseconds a scan, by its size."""
+    cv2.setNumThreads(1)
+    for side in SIDES:
+        scan = head(side)
+        seconds = [measure(scan) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
+        print(f"{side:5} x {side:<5} {1000 * statistics.median(seconds):6.2f} ms")
+
+
+def measure(scan: Scan) -> float:
+    """Return the seconds that one scan takes."""
+    start = time.perf_counter()
+    image_features(scan)
+    return time.perf_counter() - start
+
+
+def head(side: int) -> Scan:
+    """Return a noisy ellipse with texture in dark air, which costs what a brain slice costs."""
+    rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    inside = rows**2 / 0.7 + columns**2 / 0.45 < 1
+    tissue = inside * (140 + 40 * np.sin(12 * rows) * np.cos(9 * columns))
+    noise = np.random.default_rng(0).normal(0, 4, (side, side))
+    pixels = np.clip(tissue + noise, 0, 255).astype(np.uint8)
+    return Scan(pixels, "png", side * side // 2, 8, 1, frame=0, frames=1, attributes={}, warnings=())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Dashboards drawn as pictures, without a Grafana."""

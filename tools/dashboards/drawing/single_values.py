@@ -1,0 +1,151 @@
+"""Panels of single values: big numbers, bars, tables, and words."""
+
+import re
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from tools.dashboards.drawing.canvas import EDGE, FAINT, GRID, TEXT, Box, colour, fitted, step_colour
+from tools.dashboards.drawing.query import Series
+from tools.dashboards.drawing.units import written
+
+Panel = dict[str, Any]
+ROW = 27  # pixels
+
+
+def numbers(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+    found = _named(panel, answers)
+    across = box.width >= box.height
+    for index, (name, series) in enumerate(found):
+        _number(box.part(index, len(found), across=across), panel, name if len(found) > 1 else "", series)
+
+
+def _number(box: Box, panel: Panel, name: str, series: Series) -> None:
+    text, ink = _shown(panel, series.last)
+    size = min(26.0, box.height / 3.4, box.width / (0.92 * max(len(text), 4)))
+    middle = box.height / 2 + (8 if name else 0) - (6 if len(series.values) > 1 else 0)
+    box.write(box.width / 2, middle, text, size, ink, ha="center", weight="bold")
+    if name:
+        box.write(box.width / 2, middle - size - 8, fitted(name, box.width - 16, 9), 9, FAINT, ha="center")
+    if len(series.values) > 1:
+        _sparkline(box.inside(top=box.height * 0.7), series, ink)
+
+
+def _sparkline(box: Box, series: Series, ink: str) -> None:
+    axes = box.axes()
+    axes.axis("off")
+    known = series.values[np.isfinite(series.values)]
+    if known.size:
+        low, high = float(known.min()), float(known.max())
+        axes.set_ylim(low - 0.1 * (high - low) - 1e-9, high + 0.2 * (high - low) + 1e-9)
+        axes.set_xlim(series.times[0], series.times[-1])
+        axes.plot(series.times, series.values, color=ink, lw=1.2)
+        axes.fill_between(series.times, axes.get_ylim()[0], series.values, color=ink, alpha=0.15, lw=0)
+
+
+def bars(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+    found = _named(panel, answers)
+    most = panel["fieldConfig"]["defaults"].get("max") or max(series.last for _, series in found) or 1
+    names = min(box.width * 0.42, 20 + 6.6 * max(len(name) for name, _ in found))
+    height = min(34.0, box.height / len(found))
+    for index, (name, series) in enumerate(found):
+        text, ink = _shown(panel, series.last)
+        row = box.inside(top=index * height, bottom=box.height - (index + 1) * height)
+        row.write(names - 4, height / 2, fitted(name, names - 12, 8.5), 8.5, TEXT, ha="right")
+        track = row.inside(left=names + 4, top=4, right=72, bottom=4)
+        track.fill(GRID)
+        share = float(np.clip(series.last / most, 0, 1))
+        track.inside(right=track.width * (1 - share)).fill(ink)
+        row.write(row.width - 64, height / 2, text, 9, ink, weight="bold")
+
+
+def table(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+    organised = next(one["options"] for one in panel["transformations"] if one["id"] == "organize")
+    fields = sorted(organised["indexByName"], key=organised["indexByName"].__getitem__)
+    titles = [organised["renameByName"][field] for field in fields]
+    rows = _sorted(_rows(answers), panel, dict(zip(titles, fields, strict=True)))
+    head = box.inside(bottom=box.height - ROW)
+    for number, title in enumerate(titles):
+        head.part(number, len(titles), across=True).write(10, ROW / 2, title, 9, colour("blue"), weight="bold")
+    head.line(EDGE)
+    for index, row in enumerate(rows[: int(box.height / ROW) - 1]):
+        line = box.inside(top=(index + 1) * ROW, bottom=box.height - (index + 2) * ROW)
+        for number, (field, title) in enumerate(zip(fields, titles, strict=True)):
+            _cell(line.part(number, len(fields), across=True), panel, title, row.get(field, ""))
+        line.line(GRID)
+
+
+def words(box: Box, content: str) -> None:
+    """Write Markdown; its marks are left out."""
+    y = 6.0
+    for paragraph in content.split("\n"):
+        plain = re.sub(r"\*\*|`", "", paragraph)
+        for line in textwrap.wrap(plain, max(10, int(box.width / 7.2)), subsequent_indent="  ") or [""]:
+            box.write(4, y, line.replace("- ", "• ", 1) if line.startswith("- ") else line, 9.5, TEXT)
+            y += 17
+
+
+def _cell(box: Box, panel: Panel, title: str, value: str | float) -> None:
+    properties = {
+        one["id"]: one["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"]["options"] == title
+        for one in override["properties"]
+    }
+    if isinstance(value, str):
+        text, ink = _mapped(panel, value) or (value, TEXT)
+        box.write(10, box.height / 2, fitted(text, box.width - 14, 9), 9, ink)
+        return
+    defaults = panel["fieldConfig"]["defaults"]
+    text = written(value, properties.get("unit", defaults["unit"]))
+    steps = properties.get("thresholds", defaults["thresholds"])["steps"]
+    if properties.get("custom.cellOptions", {}).get("type") == "gauge":
+        track = box.inside(left=10, top=6, right=64, bottom=6)
+        track.fill(GRID)
+        track.inside(right=track.width * (1 - float(np.clip(value, 0, 1)))).fill(step_colour(steps, value))
+        box.write(box.width - 56, box.height / 2, text, 9)
+    else:
+        box.write(10, box.height / 2, text, 9, step_colour(steps, value) if "thresholds" in properties else TEXT)
+
+
+def _rows(answers: list[list[Series]]) -> list[dict[str, str | float]]:
+    """Join the answers' series by their labels, as the transformation `merge` does."""
+    rows: dict[tuple[tuple[str, str], ...], dict[str, str | float]] = {}
+    for letter, answer in zip("ABCDEFGH", answers, strict=False):
+        for series in answer:
+            key = tuple(sorted(series.labels.items()))
+            value = "Value" if len(answers) == 1 else f"Value #{letter}"
+            rows.setdefault(key, dict(series.labels))[value] = series.last
+    return list(rows.values())
+
+
+def _sorted(rows: list[dict[str, str | float]], panel: Panel, fields: dict[str, str]) -> list[dict[str, str | float]]:
+    for order in panel["options"].get("sortBy", []):
+        field = fields[order["displayName"]]
+        rows = sorted(rows, key=lambda row: row.get(field, 0), reverse=order["desc"])
+    return rows
+
+
+def _named(panel: Panel, answers: list[list[Series]]) -> list[tuple[str, Series]]:
+    return [
+        (series.named(target["legendFormat"]), series)
+        for target, answer in zip(panel["targets"], answers, strict=True)
+        for series in answer
+    ]
+
+
+def _shown(panel: Panel, value: float) -> tuple[str, str]:
+    """Return a value's text and colour."""
+    defaults = panel["fieldConfig"]["defaults"]
+    mapped = _mapped(panel, f"{value:g}")
+    text = written(value, defaults["unit"], defaults.get("decimals"))
+    return mapped or (text, step_colour(defaults["thresholds"]["steps"], value))
+
+
+def _mapped(panel: Panel, value: str) -> tuple[str, str] | None:
+    for mapping in panel["fieldConfig"]["defaults"].get("mappings", []):
+        if value in mapping["options"]:
+            state = mapping["options"][value]
+            return state["text"], colour(state["color"])
+    return None

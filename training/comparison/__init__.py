@@ -1,0 +1,1 @@
+"""The shipped modules side by side on the same scans."""

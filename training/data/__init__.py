@@ -1,0 +1,1 @@
+"""Labelled scans: read, grouped by near-duplicates, split, balanced and batched."""

@@ -1,0 +1,122 @@
+"""The data set divided: the manifest says which file, by hash, is in which class, group and part.
+
+The manifest is committed, and made again by one command.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.near_duplicates import group
+from training.data.samples import Sample
+
+Split = Literal["train", "validation", "test"]
+SHARES: Mapping[Split, float] = {"train": 0.70, "validation": 0.15, "test": 0.15}
+SEED = 20260901
+MANIFESTS = Path(__file__).parents[1] / "manifests"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the manifest."""
+
+    sha256: str
+    class_name: str
+    group: int
+    split: Split
+
+
+def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
+    """Share whole groups out 70/15/15, stratified by class.
+
+    The largest groups are placed first, each where its class is furthest below its share; equals by a seeded
+    shuffle. A group of several classes (the same slice filed twice) counts for its commonest one.
+    """
+    members: dict[int, list[int]] = {}
+    for index, number in enumerate(groups.tolist()):
+        members.setdefault(number, []).append(index)
+    shuffled = list(members)
+    np.random.default_rng(SEED).shuffle(shuffled)
+    totals = Counter(sample.class_name for sample in samples)
+    placed: Counter[tuple[str, Split]] = Counter()
+    where: dict[int, Split] = {}
+    for number in sorted(shuffled, key=lambda n: -len(members[n])):
+        commonest = Counter(samples[i].class_name for i in members[number]).most_common(1)[0][0]
+        share = {s: placed[commonest, s] / (SHARES[s] * totals[commonest]) for s in SHARES}
+        where[number] = min(SHARES, key=lambda s: share[s])
+        placed[commonest, where[number]] += len(members[number])
+    return [
+        Entry(sample.digest, sample.class_name, number, where[number])
+        for sample, number in zip(samples, groups.tolist(), strict=True)
+    ]
+
+
+def write_manifest(entries: Iterable[Entry], path: Path) -> None:
+    """Write the manifest as CSV, sorted, each file once however many copies there are."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Entry))
+        writer.writerows(sorted({astuple(entry) for entry in entries}))
+
+
+def read_manifest(path: Path) -> dict[str, Entry]:
+    """Return the manifest's entries by file hash."""
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        return {
+            row["sha256"]: Entry(row["sha256"], row["class_name"], int(row["group"]), cast(Split, row["split"]))
+            for row in rows
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled scans, each distinct file once, with the part and group of each."""
+
+    samples: list[Sample]
+    entries: dict[str, Entry]  # by file hash
+
+    def part(self, name: Split) -> list[Sample]:
+        return [sample for sample in self.samples if self.entries[sample.digest].split == name]
+
+    def groups(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        return np.array([self.entries[sample.digest].group for sample in samples])
+
+    def as_published(self) -> "Dataset":
+        """Return the same scans in the data set's own Training and Testing folders, a part of Training for validation.
+
+        That split leaks; it is there to show what the leak is worth.
+        """
+        own = {sample.digest: _published_part(sample) for sample in self.samples}
+        return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})
+
+
+def divide(samples: Sequence[Sample], manifest: Path) -> Dataset:
+    """Divide scans as a manifest says. Raises KeyError if one is not in it."""
+    distinct = list({sample.digest: sample for sample in samples}.values())
+    entries = read_manifest(manifest)
+    return Dataset(distinct, {sample.digest: entries[sample.digest] for sample in distinct})
+
+
+def all_for_test(samples: Sequence[Sample]) -> Dataset:
+    """Return scans that no part of a model has seen, as one test part, grouped."""
+    groups = group(samples).tolist()
+    entries = [Entry(s.digest, s.class_name, number, "test") for s, number in zip(samples, groups, strict=True)]
+    return Dataset(list(samples), {entry.sha256: entry for entry in entries})
+
+
+def make_manifest(samples: Sequence[Sample]) -> list[Entry]:
+    """Group and split scans. The same files give the same manifest."""
+    return split(samples, group(samples))
+
+
+def _published_part(sample: Sample) -> Split:
+    if "Testing" in sample.path.parts:
+        return "test"
+    return "validation" if int(sample.digest[:4], 16) % 20 < 3 else "train"

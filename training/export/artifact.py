@@ -1,0 +1,132 @@
+"""From a compiled engine and its thresholds to the artifact that is served: with its reference and its card."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from imip.inference.artifact import CARD, REFERENCE, Artifact, digest, version
+from imip.inference.card import Calibration, Card, Decision, InputSpec, OutOfDistribution
+from imip.inference.decision import Judgement
+from imip.inference.features import FEATURES, evidence_features, image_features
+from imip.inference.module import AnalysisModule
+from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
+from imip.inference.output import Output
+from imip.scan.read import read_scan
+from monitoring.drift.near_duplicates import kinship_limits
+from training.data.samples import Sample
+
+FOREIGN_SHARE = 0.01  # of the reference's own scans that may lie beyond the out-of-distribution threshold
+DISTANCE = (
+    f"Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by {SHRINKAGE:g}"
+)
+FOREIGN_RULE = "99th percentile of the distances of validation scans to a reference without their own groups"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training gave: the engine's bytes, how its scores were made probabilities, and what they are held to."""
+
+    engine: bytes
+    calibration: Calibration
+    thresholds: Mapping[str, float]
+
+
+def write_artifact(
+    module: type[AnalysisModule],
+    trained: Trained,
+    validation: Sequence[Sample],
+    groups: NDArray[np.int64],
+    out: Path,
+) -> None:
+    """Write engine, reference and card into `out`. `groups` is (n,), of the validation scans.
+
+    The reference is the validation scans as served, so that the test scans share no group with it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / module.engine).write_bytes(trained.engine)
+    unmeasured = _card(module, trained, 0.0, {})
+    instance = module(Artifact(unmeasured, trained.engine, np.zeros((0, 0), np.float32)))
+    reference = _reference(instance, validation, groups)
+    np.savez_compressed(out / REFERENCE, **reference)
+    files = {name: digest((out / name).read_bytes()) for name in (module.engine, REFERENCE)}
+    card = _card(module, trained, _foreign_limit(reference["embeddings"], groups), files)
+    card.model_copy(update={"metrics": _figures(out, card)}).write(out / CARD)
+
+
+def _card(module: type[AnalysisModule], trained: Trained, foreign_distance: float, files: dict[str, str]) -> Card:
+    about = module.about
+    return Card(
+        module=module.name,
+        version=version(trained.engine),
+        title=about.title,
+        question=about.question,
+        labels=about.labels,
+        abstention=about.abstention,
+        input=InputSpec(side=about.side, modalities=about.modalities),
+        decision=Decision(thresholds=dict(trained.thresholds), rule=about.decision_rule),
+        calibration=trained.calibration,
+        out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),
+        engine=module.engine,
+        files=files,
+        licence=about.licence,
+        details=about.details,
+        intended_use=about.intended_use,
+        non_recommended_use=about.non_recommended_use,
+        factors=about.factors,
+        data=about.data,
+        headline=about.headline,
+        metrics={},
+        ethics=about.ethics,
+        caveats=about.caveats,
+    )
+
+
+def _reference(module: AnalysisModule, samples: Sequence[Sample], groups: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return what drift is measured from: each scan's embedding (d,), features (f,), label and confidence."""
+    served = [_serve(module, sample) for sample in samples]
+    embeddings = np.stack([output.embedding for output, _, _ in served]).astype(np.float32)
+    labels = np.array([judgement.label for _, judgement, _ in served])
+    kinship = kinship_limits(embeddings, labels, groups)
+    return {
+        "embeddings": embeddings,
+        "features": np.array([[features[name] for name in FEATURES] for _, _, features in served], np.float32),
+        "names": np.array(FEATURES),
+        "confidences": np.array([judgement.confidence for _, judgement, _ in served], np.float32),
+        "labels": labels,
+        "kinship_labels": np.array(list(kinship)),
+        "kinship_limits": np.array(list(kinship.values()), np.float32),
+    }
+
+
+def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Judgement, dict[str, float]]:
+    """Let a module judge a scan as `imip.inference.predictor` does, before there is a reference to compare with."""
+    scan = read_scan(sample.data)
+    features = image_features(scan)
+    output = module.run(module.prepare(scan, features))
+    judgement = module.judge(output)
+    heatmap = output.heatmaps[:, :, judgement.heatmap]
+    return output, judgement, features | evidence_features(heatmap, judgement.confidence)
+
+
+def _figures(out: Path, card: Card) -> dict[str, Any]:
+    """Return what was measured of this very engine and thresholds; the warnings only if of this very reference too."""
+    try:
+        earlier = Card.read(out / CARD)
+    except (OSError, ValidationError):
+        return {}
+    unchanged = (earlier.version, earlier.decision.thresholds) == (card.version, card.decision.thresholds)
+    stale = {"out_of_distribution"} if earlier.files.get(REFERENCE) != card.files[REFERENCE] else set()
+    return {name: figure for name, figure in earlier.metrics.items() if name not in stale} if unchanged else {}
+
+
+def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
+    """Return the distance that all but FOREIGN_SHARE of scans keep to a reference without their own group."""
+    fold = groups % 5
+    held_out = [(embeddings[fold != held], embeddings[fold == held]) for held in np.unique(fold)]
+    distances = np.concatenate([ReferenceDistance(others)(held) for others, held in held_out])
+    return float(np.quantile(distances, 1 - FOREIGN_SHARE))

@@ -1,0 +1,165 @@
+"""A card as a page in Markdown, its figures as tables; written from `card.yaml`, never by hand.
+
+It knows no module. What `card.metrics` may hold, all but `command` and `test` optional:
+
+    command              what printed and wrote the figures
+    test                 `Report.as_dict()` of the clean test part
+    parts                {name: title} of the parts to compare, `test` first; each name is a key beside `test`
+    notes                [paragraph, ...] on that comparison
+    out_of_distribution  {input: share of scans that got the warning, 0..1}
+    tables               {name: {title, columns: [text, ...], rows: [[cell, ...], ...]}}, a module's own further tables;
+                         a cell is text, a number, {value, low, high}, or null for what is not known
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from imip.inference.card import Card
+
+Figures = Mapping[str, Any]
+
+PLOTS = {"roc": "ROC curve", "reliability": "Reliability", "confusion": "Confusion matrix"}
+ONE_PART = {"test": "Clean test part"}
+HEALTHY = "The false negative rate is the share of scans with any other label that were answered {}.\n"
+
+
+def render(card: Card, pictures: Iterable[str] = ()) -> str:
+    """Return the page; `pictures` are paths of plots, relative to it."""
+    decision, calibration, foreign = card.decision, card.calibration, card.out_of_distribution
+    return f"""\
+# Model card: {card.title}
+
+Module `{card.module}`, version `{card.version}`, {card.licence}. **Research and teaching only, never for diagnosis.**
+
+{card.question} Answers: {_listed(card.labels)}{_abstention(card)}. Summed up by {_headline(card)}.
+
+## Details
+
+{card.details}
+
+Input: {_listed(card.input.modalities)}, one picture of {card.input.side}x{card.input.side} pixels.
+
+Decision: {decision.rule} On calibrated probability: {_numbers(decision.thresholds)}.
+
+Calibration: {calibration.method}: {_numbers(calibration.parameters)}.
+
+Out of distribution: {foreign.distance}; beyond {foreign.threshold:.4g}. {foreign.rule}.
+
+## Intended use
+
+{card.intended_use}
+
+## Not for
+
+{card.non_recommended_use}
+
+## Factors
+
+{card.factors}
+
+## Metrics
+
+{_metrics(card.metrics)}
+{" ".join(map(_picture, pictures))}
+
+## Training and evaluation data
+
+{card.data}
+
+## Ethical considerations
+
+{card.ethics}
+
+## Caveats and recommendations
+
+{card.caveats}
+"""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _abstention(card: Card) -> str:
+    return f", or {card.abstention} where it will not choose" if card.abstention else ""
+
+
+def _headline(card: Card) -> str:
+    name = _words(card.headline)
+    figure = card.metrics.get("test", {}).get("metrics", {}).get(card.headline)
+    return f"{name}: {_cell(figure)} on the clean test part" if figure else f"{name}, not measured yet"
+
+
+def _numbers(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{_words(name)} {value:.4g}" for name, value in numbers.items()) or "no numbers"
+
+
+def _metrics(metrics: Figures) -> str:
+    if not metrics:
+        return "Not evaluated yet.\n"
+    test = metrics["test"]
+    blocks = [_comparison({title: metrics[name] for name, title in metrics.get("parts", ONE_PART).items()})]
+    if healthy := test.get("healthy_label"):
+        blocks.append(HEALTHY.format(healthy))
+    blocks += [f"{note.strip()}\n" for note in metrics.get("notes", ())]
+    blocks.append(_confusion(test["confusion"], "Confusion on the clean test part, scans by what was answered:"))
+    if forced := test.get("confusion_forced"):
+        blocks.append(_confusion(forced, "The same, by the most probable label:"))
+    blocks.append(_classes(test["per_class"]))
+    if shares := metrics.get("out_of_distribution"):
+        rows = [[name, f"{share:.1%}"] for name, share in shares.items()]
+        blocks.append(_titled("How often the out-of-distribution warning fires:", ["Input", "Share"], rows))
+    blocks += [_titled(own["title"], own["columns"], own["rows"]) for own in metrics.get("tables", {}).values()]
+    blocks.append(f"Printed and written here by `{metrics['command']}`.\n")
+    return "\n".join(blocks)
+
+
+def _comparison(parts: Mapping[str, Figures]) -> str:
+    head = [f"{title} (n = {part['n']}, {part['groups']} groups)" for title, part in parts.items()]
+    names = next(iter(parts.values()))["metrics"]
+    rows = [[_words(name), *(part["metrics"].get(name) for part in parts.values())] for name in names]
+    return _titled("In brackets: 95% intervals over groups.", ["Measure", *head], rows)
+
+
+def _confusion(confusion: Mapping[str, Mapping[str, int]], title: str) -> str:
+    answers = list(next(iter(confusion.values())))
+    rows = [[label, *(counts[answer] for answer in answers)] for label, counts in confusion.items()]
+    return _titled(title, ["Actual", *answers], rows)
+
+
+def _classes(per_class: Mapping[str, Figures]) -> str:
+    measures = list(dict.fromkeys(name for one in per_class.values() for name in one if name not in ("n", "groups")))
+    rows = [
+        [name, one["n"], one["groups"], *(one.get(measure) for measure in measures)] for name, one in per_class.items()
+    ]
+    return _titled("By class:", ["Class", "Scans", "Groups", *map(_words, measures)], rows)
+
+
+def _titled(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in (columns, *rows)]
+    lines.insert(1, "|---|" + "---:|" * (len(columns) - 1))
+    return "\n".join([title, "", *lines, ""])
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case {"value": measured, "low": None}:
+            return f"{measured:.4f}"
+        case {"value": measured, "low": low, "high": high}:
+            return f"{measured:.4f} ({low:.4f} to {high:.4f})"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+def _picture(path: str) -> str:
+    name = PurePosixPath(path).stem
+    return f"![{PLOTS.get(name, _words(name))}]({path})"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,1 @@
+"""The Keras networks of the modules."""

@@ -1,0 +1,183 @@
+"""How `brain-anomaly` is made and judged: an autoencoder of slices without a tumor, and the score made of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imip.inference.artifact import read_card
+from imip.inference.module import AnalysisModule
+from imip.inference.predictor import Analysis
+from imip.modules.brain_anomaly import MEASURES
+from training.calibration import OperatingPoint, fit_platt
+from training.data.batches import framed
+from training.data.samples import Sample
+from training.data.split import Dataset
+from training.evaluation.bootstrap import Proportion, estimates
+from training.evaluation.measures import roc_auc
+from training.evaluation.report import count
+from training.export.artifact import Trained, write_artifact
+from training.export.litert import read_weights, round_weights, served_probabilities, write_weights
+from training.networks import autoencoder
+from training.recipe import Measured
+from training.recipes.brain_anomaly import plots, score
+from training.recipes.brain_anomaly.painted import paint_and_judge
+from training.recipes.brain_mri import BrainMri
+
+NORMALS_BELOW = 0.95  # share of held-out normal slices below the threshold
+TUMORS_ABOVE = 0.90  # share of tumors above the lower end of the borderline band
+EVEN = 0.5  # P(Anomaly) beyond which nothing is called normal
+PARITY_SCANS = 100
+ALL = "all tumors"
+MISSED = "false_negative_rate"  # of what was answered: borderline is no miss
+EDGE = 1e-4  # of a threshold from 0 and 1, whose score is not finite
+
+
+class BrainAnomaly(BrainMri):
+    """The recipe of the shipped autoencoder."""
+
+    healthy = "Normal"
+
+    def label(self, class_name: str) -> str:
+        return "Normal" if class_name == "notumor" else "Anomaly"
+
+    @property
+    def curves(self) -> Path:
+        """Where the losses of the shipped run stand, by epoch."""
+        return self.weights.with_name(f"{self.module.name}-epochs.csv")
+
+    def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
+        normals, validation = _normals(dataset.part("train")), _normals(dataset.part("validation"))
+        network = autoencoder.fit(
+            [sample.pixels for sample in normals],
+            evenly(dataset.groups(normals)),
+            [sample.pixels for sample in validation],
+            run,
+            min(autoencoder.EPOCHS, epochs or autoencoder.EPOCHS),
+        )
+        round_weights(network)
+        write_weights(network, run / "weights.npz")
+        return run / "weights.npz"
+
+    def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
+        network = autoencoder.build()
+        read_weights(network, weights)
+        normals, validation = _normals(dataset.part("train")), dataset.part("validation")
+        normality = score.learn(network, framed(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
+        inputs, is_tumor = framed(validation, autoencoder.SIDE), np.array([sample.is_tumor for sample in validation])
+        platt = fit_platt(score.scores(network, normality, inputs), is_tumor)
+        graph = score.to_litert(network, normality, platt)
+        slices = inputs[..., 0].astype(np.uint8)
+        thresholds = choose_thresholds(served_probabilities(graph, slices)[:, 0], is_tumor)
+        checked = slices[:: max(1, len(slices) // PARITY_SCANS)]
+        agreement = score.prove(network, normality, platt, graph, checked)
+        trained = Trained(graph, platt.described(), thresholds)
+        write_artifact(self.module, trained, validation, dataset.groups(validation), out)
+        return agreement
+
+    def judge(
+        self,
+        module: AnalysisModule,
+        samples: Sequence[Sample],
+        analyses: Sequence[Analysis],
+        groups: NDArray[np.int64],
+    ) -> Measured:
+        """Count borderline answers as such; sensitivity and specificity are those of the threshold."""
+        measured = super().judge(module, samples, analyses, groups)
+        labels, answers = module.card.labels, module.card.answers
+        actual = np.array([self.label(sample.class_name) for sample in samples])
+        answered = np.array([analysis.judgement.label for analysis in analyses])
+        likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
+        missed = estimates({MISSED: Proportion(answered == self.healthy, actual != self.healthy)}, groups)
+        counted = replace(
+            measured.report,
+            criteria={**measured.report.criteria, "healthy_label": self.healthy},
+            metrics={**measured.report.metrics, **missed},
+            confusion=count(actual, answered, labels, answers),
+            confusion_forced=count(actual, likelier, labels, labels),
+        )
+        return replace(measured, report=counted)
+
+    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
+        """Add how the three outcomes fall, what each measure is worth alone, and how lesions alone are seen."""
+        tables = {"outcomes": _outcomes(measured), "measures": _measures(measured)}
+        if len(_normals(measured.samples)):
+            tables["painted"] = paint_and_judge(measured)
+        return super().figures(measured, films=films) | {"tables": tables}
+
+    def draw(self, measured: Measured, folder: Path) -> None:
+        """Add histograms of the measures, and of the shipped network its losses and the project's samples redrawn."""
+        super().draw(measured, folder)
+        plots.draw_histograms(measured, folder / "measures.png")
+        if measured.module.card.version != read_card(self.artifact).version:
+            return
+        plots.draw_losses(self.curves, folder / "losses.png")
+        plots.draw_samples(measured.module, self.weights, folder / "before_after.png")
+
+
+def evenly(groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return weights, (n,), with which every group of near-duplicates counts the same."""
+    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(1 / sizes[number], np.float64)
+
+
+def choose_thresholds(anomaly: NDArray[np.float64], is_tumor: NDArray[np.bool_]) -> dict[str, float]:
+    """Choose from validation scans, both (n,), where calibrated P(Anomaly) becomes which of the three outcomes.
+
+    Anomaly lies beyond the threshold, under which NORMALS_BELOW of the normal slices lie; Normal below the
+    probability that TUMORS_ABOVE of the tumors exceed, at most EVEN; what lies between is borderline. All lie within
+    0 and 1, exclusive.
+    """
+    threshold = float(np.quantile(anomaly[~is_tumor], NORMALS_BELOW))
+    normal_below = min(threshold, EVEN, float(np.quantile(anomaly[is_tumor], 1 - TUMORS_ABOVE)))
+    point = OperatingPoint(threshold=threshold, uncertain_from=normal_below, uncertain_to=threshold)
+    return {
+        name: round(min(max(getattr(point, name), EDGE), 1 - EDGE), 4)
+        for name in ("threshold", "uncertain_from", "uncertain_to")
+    }
+
+
+def _normals(samples: Sequence[Sample]) -> list[Sample]:
+    return [sample for sample in samples if not sample.is_tumor]
+
+
+def _outcomes(measured: Measured) -> dict[str, Any]:
+    """Return for each class how often each outcome was answered, with intervals over groups."""
+    answers, names = measured.module.card.answers, _class_names(measured)
+    answered = np.array([analysis.judgement.label for analysis in measured.analyses])
+    rows: list[list[Any]] = []
+    for name in sorted(set(names.tolist())):
+        shares = {answer: Proportion(answered == answer, names == name) for answer in answers}
+        estimated = estimates(shares, measured.scored.group)
+        rows.append([name, *(estimated[answer].as_dict() for answer in answers)])
+    title = "Share of each class by outcome:"
+    return {"title": title, "columns": ["Class", *answers], "rows": rows}
+
+
+def _measures(measured: Measured) -> dict[str, Any]:
+    """Return the ROC AUC of each measure alone, against all tumors and against each class of them."""
+    names, group = _class_names(measured), measured.scored.group
+    is_tumor = np.array([sample.is_tumor for sample in measured.samples])
+    values = np.array([analysis.output.measures for analysis in measured.analyses], np.float64)
+    columns = {text: values[:, number] for number, (_, text) in enumerate(MEASURES)} | {"both": values.mean(axis=1)}
+    rows: list[list[Any]] = []
+    for kind in [*sorted(set(names[is_tumor].tolist())), ALL]:
+        among = ~is_tumor | (names == kind) | (kind == ALL)
+        areas = [_area(column[among], is_tumor[among], group[among]) for column in columns.values()]
+        rows.append([kind, *areas])
+    title = "ROC AUC against slices without a tumor, by measure:"
+    return {"title": title, "columns": ["Class", *columns], "rows": rows}
+
+
+def _class_names(measured: Measured) -> NDArray[np.str_]:
+    return np.array([sample.class_name for sample in measured.samples])
+
+
+def _area(
+    score: NDArray[np.float64], is_positive: NDArray[np.bool_], group: NDArray[np.int64]
+) -> dict[str, float | None] | None:
+    found = estimates({"area": lambda weights: roc_auc(score, is_positive, weights)}, group)
+    return found["area"].as_dict() if found else None
