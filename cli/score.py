@@ -11,7 +11,7 @@ import typer
 from cli.log import Module, need
 
 if TYPE_CHECKING:
-    from imip.batch.checkpoint import Ledger
+    from imip.batch.checkpoint import Checkpoint
     from imip.batch.scoring import Scoring
     from imip.inference.card import Card
     from imip.settings import Settings
@@ -47,7 +47,7 @@ def score(
     Of a scan of several frames the middle one is scored. Files that cannot be are named with the reason, here and in
     the results. Exits with 1 if none could be.
     """
-    from imip.batch.checkpoint import Ledger, LedgerRefused
+    from imip.batch.checkpoint import Checkpoint, CheckpointRefused
     from imip.batch.scoring import Scoring
     from imip.batch.workers import WorkersFailed
     from imip.errors import ArtifactError
@@ -62,9 +62,9 @@ def score(
         artifact = _artifact(settings, module, version)
         card = read_card(artifact)
         scoring = Scoring(folder.resolve(), artifact, settings.limits, settings.burned_in, any_modality)
-        with Ledger(partial, _terms(scoring, card), restart) as ledger:
-            status = _run(ledger, scoring, card, workers or _cores(), out, format)
-    except (ArtifactError, LedgerRefused, OSError, WorkersFailed) as fault:
+        with Checkpoint(partial, _terms(scoring, card), restart) as checkpoint:
+            status = _run(checkpoint, scoring, card, workers or _cores(), out, format)
+    except (ArtifactError, CheckpointRefused, OSError, WorkersFailed) as fault:
         raise typer.Exit(_say(str(fault))) from fault
     except sqlite3.Error as fault:
         raise typer.Exit(_say(f"{partial} cannot be written: {fault}.")) from fault
@@ -112,55 +112,57 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(ledger: "Ledger", scoring: "Scoring", card: "Card", workers: int, out: Path, format: "Format") -> int:
+def _run(checkpoint: "Checkpoint", scoring: "Scoring", card: "Card", workers: int, out: Path, format: "Format") -> int:
     """Return the exit status."""
     from imip.batch import scoring as batch
     from imip.table import write_table
 
     try:
-        ledger.find(batch.find(scoring.folder, out))
-        if not ledger.total:
+        checkpoint.find(batch.find(scoring.folder, out))
+        if not checkpoint.total:
             return _say(f"{scoring.folder} holds no file.")
-        _score_waiting(ledger, scoring, workers)
-        written = ledger.file.with_name(f"{ledger.file.name}-table")
-        write_table(batch.results(ledger, card), batch.columns(card), written, format)
+        _score_waiting(checkpoint, scoring, workers)
+        written = checkpoint.file.with_name(f"{checkpoint.file.name}-table")
+        write_table(batch.results(checkpoint, card), batch.columns(card), written, format)
         written.replace(out)
     except KeyboardInterrupt:
-        _say(f"Interrupted. {ledger.done} of {ledger.total} files are done; the same command goes on from there.")
+        _say(
+            f"Interrupted. {checkpoint.done} of {checkpoint.total} files are done; the same command goes on from there."
+        )
         return INTERRUPTED
-    return _report(ledger, out)
+    return _report(checkpoint, out)
 
 
-def _score_waiting(ledger: "Ledger", scoring: "Scoring", count: int) -> None:
+def _score_waiting(checkpoint: "Checkpoint", scoring: "Scoring", count: int) -> None:
     from tqdm import tqdm
 
     from imip.batch.scoring import DIED
     from imip.batch.workers import Workers
 
-    done, total = ledger.done, ledger.total
+    done, total = checkpoint.done, checkpoint.total
     if done:
         _say(f"{done} of {total} files are done already.")
     workers = Workers(scoring, count)
     with (
-        tqdm(total=total, initial=done, desc=ledger.file.stem, unit="file", disable=None) as bar,
-        closing(workers.over(ledger.waiting())) as scored,
+        tqdm(total=total, initial=done, desc=checkpoint.file.stem, unit="file", disable=None) as bar,
+        closing(workers.over(checkpoint.waiting())) as scored,
     ):
         for path, row in scored:
-            ledger.enter(path, DIED if row is None else row)
+            checkpoint.enter(path, DIED if row is None else row)
             bar.update()
     if workers.deaths:
         _say(f"{workers.deaths} times a worker process was killed; what it held was done again.")
 
 
-def _report(ledger: "Ledger", out: Path) -> int:
+def _report(checkpoint: "Checkpoint", out: Path) -> int:
     from imip.batch.scoring import shown
 
-    errors, total = ledger.errors(), ledger.total
+    errors, total = checkpoint.errors(), checkpoint.total
     failed = errors.total()
     typer.echo(f"{total - failed} of {total} files scored: {out}")
     if failed:
         _say(f"{failed} could not be: {', '.join(f'{count} {error}' for error, count in errors.most_common())}")
-        for path, error in ledger.failed(MOST_NAMED):
+        for path, error in checkpoint.failed(MOST_NAMED):
             _say(f"  {shown(path)}: {error}")
         if failed > MOST_NAMED:
             _say(f"  and {failed - MOST_NAMED} more, in the results' column `error`")

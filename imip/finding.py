@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from imip.disclaimer import DISCLAIMER
 from imip.inference.card import Card
-from imip.inference.decision import Decided
+from imip.inference.decision import Certainty
 from imip.scan.read import Format
 
 
@@ -63,7 +63,7 @@ class Finding(Answer):
         ge=0, le=1, description="calibrated probability of the label; the highest one where the label is an abstention"
     )
     probabilities: dict[str, float]
-    decision: Decided
+    decision: Certainty
     reasons: tuple[Reason, ...] = Field(description="why, step by step, of a module that can say it; else empty")
     advice: str | None = Field(description="what to make of the answer, where that needs saying")
     warnings: tuple[str, ...]
@@ -91,7 +91,7 @@ class Peak(Answer):
 
 
 class HeatmapPicture(Answer):
-    """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it."""
+    """Where the evidence for the label lies. Region, peak and ratio are null or 0 if nothing speaks for it."""
 
     png_base64: str = Field(description="the heatmap over the scan, 8-bit grayscale PNG, 255 at the peak")
     overlay_png_base64: str = Field(description="scan and heatmap as one picture, as `Accept: image/png` answers")

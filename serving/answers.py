@@ -30,17 +30,17 @@ from imip.settings import Settings
 
 def finding(analysis: Analysis, module: AnalysisModule, request_id: str) -> Finding:
     """Describe an analysis without its heatmap."""
-    scan, judgement = analysis.scan, analysis.judgement
+    scan, decision = analysis.scan, analysis.decision
     height, width = scan.pixels.shape
     return Finding(
         request_id=request_id,
         module=module.name,
-        label=judgement.label,
-        confidence=judgement.confidence,
-        probabilities=dict(judgement.probabilities),
-        decision=judgement.decision,
-        reasons=tuple(Reason.model_validate(reason) for reason in judgement.reasons),
-        advice=judgement.advice,
+        label=decision.label,
+        confidence=decision.confidence,
+        probabilities=dict(decision.probabilities),
+        decision=decision.certainty,
+        reasons=tuple(Reason.model_validate(reason) for reason in decision.reasons),
+        advice=decision.advice,
         warnings=analysis.warnings,
         scan=ScanFacts(
             format=scan.format,

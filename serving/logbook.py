@@ -43,17 +43,17 @@ class Logbook:
 
 def record(analysis: Analysis, module: AnalysisModule, request_id: str) -> Record:
     """Describe an analysis for the log."""
-    judgement = analysis.judgement
+    decision = analysis.decision
     return Record(
         request_id=request_id,
         at=datetime.now(UTC),
         module=module.name,
         version=module.card.version,
         format=analysis.scan.format,
-        label=judgement.label,
-        confidence=judgement.confidence,
-        probabilities=judgement.probabilities,
-        decision=judgement.decision,
+        label=decision.label,
+        confidence=decision.confidence,
+        probabilities=decision.probabilities,
+        decision=decision.certainty,
         warnings=analysis.warnings,
         seconds=analysis.watch.seconds,
         features=analysis.features,

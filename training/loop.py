@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.batches import AugmentedBatches, Augmenter, Mix, as_inputs, framed
+from training.data.batches import AugmentedBatches, Augmenter, Mix, as_inputs, model_inputs
 from training.data.samples import Sample
 
 
@@ -77,7 +77,7 @@ def schedule(peak_rate: float, epochs: int, steps: int) -> keras.optimizers.sche
 
 
 def _validation(samples: Sequence[Sample], side: int, stage: Stage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    as_is = framed(samples, side)
+    as_is = model_inputs(samples, side)
     augmenter = Augmenter(samples, side, stage.mix)
     pairs = [augmenter.draw(index, (stage.seed, index)) for index in range(len(samples))]
     augmented = as_inputs([pixels for pixels, _ in pairs])

@@ -131,10 +131,10 @@ class Recipe(ABC):
         scored = multiclass.Scored(
             labels=module.card.labels,
             probabilities=probabilities,
-            answered=np.array([analysis.judgement.label for analysis in analyses]),
+            answered=np.array([analysis.decision.label for analysis in analyses]),
             actual=actual,
             group=groups,
-            uncertain=np.array([analysis.judgement.decision == "uncertain" for analysis in analyses]),
+            uncertain=np.array([analysis.decision.certainty == "uncertain" for analysis in analyses]),
         )
         return Measured(module, samples, analyses, scored, multiclass.evaluate(scored, healthy=self.healthy))
 

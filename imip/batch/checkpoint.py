@@ -33,8 +33,8 @@ ON CONFLICT (path) DO UPDATE SET
 """
 
 
-class LedgerRefused(Exception):
-    """The ledger is of another run, in use by one, or no ledger."""
+class CheckpointRefused(Exception):
+    """The checkpoint is of another run, in use by one, or no checkpoint."""
 
 
 class Found(NamedTuple):
@@ -45,14 +45,14 @@ class Found(NamedTuple):
     changed: int | None = None
 
 
-class Ledger:
+class Checkpoint:
     """The files of one run and their rows, in the order of their paths' bytes."""
 
     def __init__(self, file: Path, terms: Mapping[str, str], restart: bool = False) -> None:
         """`terms`: what all rows have in common, such as the model's version. `restart` forgets an earlier run.
 
-        Raises LedgerRefused if the file has rows made on other terms, is in use or no ledger; sqlite3.Error if it
-        cannot be written.
+        Raises CheckpointRefused if the file has rows made on other terms, is in use or is no checkpoint, and
+        sqlite3.Error if it cannot be written.
         """
         self.file = file
         self._connection = sqlite3.connect(file, timeout=0)
@@ -128,16 +128,16 @@ class Ledger:
             self._connection.executescript(CLEAR + SCHEMA if restart else SCHEMA)
         except sqlite3.DatabaseError as fault:
             if fault.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise LedgerRefused(f"Another run is writing {self.file.name}.") from fault
+                raise CheckpointRefused(f"Another run is writing {self.file.name}.") from fault
             if fault.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise LedgerRefused(f"{self.file.name} holds no partial results.") from fault
+                raise CheckpointRefused(f"{self.file.name} holds no partial results.") from fault
             raise
         kept = dict(self._connection.execute("SELECT name, value FROM terms").fetchall())
         if differing := sorted(
             name for name in kept.keys() | terms.keys() if kept and kept.get(name) != terms.get(name)
         ):
             told = "; ".join(f"{name} {kept.get(name)}, now {terms.get(name)}" for name in differing)
-            raise LedgerRefused(f"The partial results in {self.file.name} were made otherwise: {told}.")
+            raise CheckpointRefused(f"The partial results in {self.file.name} were made otherwise: {told}.")
         self._connection.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", terms.items())
         self._connection.commit()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Literal
 
-from imip.batch.checkpoint import Found, Ledger
+from imip.batch.checkpoint import Checkpoint, Found
 from imip.errors import ScanError
 from imip.inference.card import Card
 from imip.inference.decision import OUT_OF_DISTRIBUTION
@@ -105,17 +105,17 @@ def words(error: type[ScanError]) -> str:
 
 def row(analysis: Analysis) -> dict[str, Any]:
     """Return what is known of a scan, by column."""
-    scan, judgement = analysis.scan, analysis.judgement
+    scan, decision = analysis.scan, analysis.decision
     height, width = scan.pixels.shape
     return {
-        "label": judgement.label,
-        "confidence": judgement.confidence,
-        "decision": judgement.decision,
-        **{_probability(label): value for label, value in judgement.probabilities.items()},
+        "label": decision.label,
+        "confidence": decision.confidence,
+        "decision": decision.certainty,
+        **{_probability(label): value for label, value in decision.probabilities.items()},
         "out_of_distribution": OUT_OF_DISTRIBUTION in analysis.warnings,
         "warnings": list(analysis.warnings),
-        "reasons": [reason.text for reason in judgement.reasons],
-        "advice": judgement.advice,
+        "reasons": [reason.text for reason in decision.reasons],
+        "advice": decision.advice,
         "format": scan.format,
         "width": width,
         "height": height,
@@ -152,9 +152,9 @@ def columns(card: Card) -> dict[str, Kind]:
     }
 
 
-def results(ledger: Ledger, card: Card) -> Iterator[Row]:
-    """Return the rows of a ledger as they are written."""
-    for path, row in ledger.rows():
+def results(checkpoint: Checkpoint, card: Card) -> Iterator[Row]:
+    """Return the rows of a checkpoint as they are written."""
+    for path, row in checkpoint.rows():
         yield {"path": shown(path), **row, "module": card.module, "model_version": card.version}
 
 

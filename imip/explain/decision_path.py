@@ -1,13 +1,13 @@
-"""The path to a judgement as a picture: what was measured, each question with its two ways out, what they led to.
+"""The path to a decision as a picture: what was measured, each question with its two ways out, what they led to.
 
-It knows no module: any judgement with reasons can be drawn, to stand below its slice and heatmap.
+It knows no module: any decision with reasons can be drawn, to stand below its slice and heatmap.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.decision import Judgement, Reason
+from imip.inference.decision import Decision, Reason
 
 NARROWEST = 420  # pixels; on less, sentences become towers of words
 MARGIN = 6
@@ -19,26 +19,26 @@ Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 
-def draw_below(picture: Picture, judgement: Judgement) -> Picture:
-    """Set the path below a picture, (h, w, 3) BGR; unchanged where the judgement has no reasons."""
-    if not judgement.reasons:
+def draw_below(picture: Picture, decision: Decision) -> Picture:
+    """Set the path below a picture, (h, w, 3) BGR; unchanged where the decision has no reasons."""
+    if not decision.reasons:
         return picture
-    panel = draw_path(judgement, picture.shape[1])
+    panel = draw_path(decision, picture.shape[1])
     widened = np.pad(picture, ((0, 0), (0, panel.shape[1] - picture.shape[1]), (0, 0)))
     return np.concatenate([widened, panel])
 
 
-def draw_path(judgement: Judgement, width: int) -> Picture:
-    """Draw a judgement's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
+def draw_path(decision: Decision, width: int) -> Picture:
+    """Draw a decision's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
     width = max(width, NARROWEST)
-    answer = f"{judgement.label}, {judgement.confidence:.0%}, {judgement.decision}"
-    size = _size([answer, *(reason.text for reason in judgement.reasons)], list(judgement.probabilities), width)
+    answer = f"{decision.label}, {decision.confidence:.0%}, {decision.certainty}"
+    size = _size([answer, *(reason.text for reason in decision.reasons)], list(decision.probabilities), width)
     parts = []
-    for reason in judgement.reasons:
+    for reason in decision.reasons:
         parts.append(_box(reason.text, LIGHT, size, width))
         parts.append(_fork(_ways(reason), size, width) if reason.threshold is not None else _gap(width))
     parts += [_box(answer, TAKEN, size, width), _gap(width)]
-    parts += [_share(label, share, size, width) for label, share in judgement.probabilities.items()]
+    parts += [_share(label, share, size, width) for label, share in decision.probabilities.items()]
     return np.concatenate([_gap(width), *parts, _gap(width)])
 
 
@@ -49,7 +49,7 @@ def _ways(reason: Reason) -> list[tuple[str, bool]]:
 
 
 def _box(text: str, colour: Colour, size: float, width: int) -> Picture:
-    """Draw a sentence in as many lines as it needs, framed."""
+    """Draw a sentence in as many lines as it needs, model_input."""
     lines = _wrapped(text, size, width - 4 * MARGIN)
     panel = np.zeros((len(lines) * LINE + MARGIN, width, 3), np.uint8)
     cv2.rectangle(panel, (MARGIN, 0), (width - MARGIN - 1, len(panel) - 1), colour, 1)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import Box, Framed
+from imip.inference.preprocessing import ModelInput, Region
 
 HOT = 0.5  # of the peak; what is hotter counts as the highlighted area
 
@@ -17,13 +17,13 @@ class SliceHeatmap:
 
     values: NDArray[np.float32]  # (H, W), 0..1; all 0 where nothing speaks for the label
     peak: tuple[int, int] | None  # row, column; None if all 0
-    hot_box: Box | None  # around all pixels hotter than HOT
+    hot_box: Region | None  # around all pixels hotter than HOT
     area_ratio: float  # of the slice that is hotter than HOT
 
 
-def lay_over_slice(heatmap: NDArray[np.float32], framed: Framed) -> SliceHeatmap:
+def lay_over_slice(heatmap: NDArray[np.float32], model_input: ModelInput) -> SliceHeatmap:
     """Scale one label's heatmap, (h, w) >= 0, to 0..1 and place it on the slice it came from."""
-    placed = framed.to_slice(heatmap)
+    placed = model_input.to_slice(heatmap)
     highest = float(placed.max())
     if highest <= 0:
         return SliceHeatmap(np.zeros_like(placed), None, None, 0.0)
@@ -34,7 +34,7 @@ def lay_over_slice(heatmap: NDArray[np.float32], framed: Framed) -> SliceHeatmap
     return SliceHeatmap(
         values=values,
         peak=(int(peak_row), int(peak_column)),
-        hot_box=Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1),
+        hot_box=Region(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1),
         area_ratio=float(hot.mean()),
     )
 

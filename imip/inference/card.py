@@ -23,7 +23,7 @@ class InputSpec(_Part):
     modalities: tuple[str, ...] = Field(min_length=1, description="DICOM Modality codes, the usual one first")
 
 
-class Decision(_Part):
+class DecisionRule(_Part):
     """How probabilities become a label, and when it is called uncertain. All on calibrated probability."""
 
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]]
@@ -69,7 +69,7 @@ class Card(_Part):
     labels: tuple[str, ...]
     abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
     input: InputSpec
-    decision: Decision
+    decision: DecisionRule
     calibration: Calibration
     out_of_distribution: OutOfDistribution
     engine: str = Field(description="name of the file that computes")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Compared = Literal["below", "at least", "at most", "above"]
-Decided = Literal["confident", "uncertain"]
+Certainty = Literal["confident", "uncertain"]
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 OTHER_MODALITY = "other_modality"
 WARNINGS = (OUT_OF_DISTRIBUTION, OTHER_MODALITY)  # that a module gives
@@ -23,13 +23,13 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Decision:
     """A label, how sure, and which of the output's heatmaps explains it."""
 
     label: str  # one of the card's answers
     confidence: float  # calibrated probability of the label; of the most probable one, where none was chosen
     probabilities: Mapping[str, float]
-    decision: Decided
+    certainty: Certainty
     heatmap: int  # index of the label's heatmap
     reasons: tuple[Reason, ...] = ()
     advice: str | None = None

@@ -13,17 +13,17 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from imip.inference.heatmap_features import EVIDENCE_FEATURES, evidence_features
+from imip.inference.heatmap_features import HEATMAP_FEATURES, heatmap_features
 from imip.inference.preprocessing import AIR_RATIO
 from imip.scan.read import Scan
 
 __all__ = [
-    "EVIDENCE_FEATURES",
     "FEATURES",
     "FILE_FEATURES",
+    "HEATMAP_FEATURES",
     "IMAGE_FEATURES",
     "SCENE_FEATURES",
-    "evidence_features",
+    "heatmap_features",
     "image_features",
 ]
 
@@ -40,7 +40,7 @@ IMAGE_FEATURES = (
     "ghosting_ratio", "noise_sigma", "noise_ratio", "sharpness", "detail_ratio", "edge_ratio", "blockiness",
 )
 # fmt: on
-FEATURES: tuple[str, ...] = IMAGE_FEATURES + EVIDENCE_FEATURES
+FEATURES: tuple[str, ...] = IMAGE_FEATURES + HEATMAP_FEATURES
 SCENE_FEATURES = FEATURES[len(FILE_FEATURES) :]  # what a scan shows, whatever file it came in
 
 SAMPLE = 512  # pixels a side, of the sample and of the tile

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from imip.explain.heatmap import HOT
 
-EVIDENCE_FEATURES = (
+HEATMAP_FEATURES = (
     "confidence",
     "evidence_area_ratio",
     "evidence_row",
@@ -16,8 +16,8 @@ EVIDENCE_FEATURES = (
 )
 
 
-def evidence_features(heatmap: NDArray[np.float32], confidence: float) -> dict[str, float]:
-    """Return EVIDENCE_FEATURES in order, of one label's Grad-CAM, (h, w) >= 0; places are in the module's input.
+def heatmap_features(heatmap: NDArray[np.float32], confidence: float) -> dict[str, float]:
+    """Return HEATMAP_FEATURES in order, of one label's Grad-CAM, (h, w) >= 0; places are in the module's input.
 
     confidence: calibrated probability of the label given.
     evidence_area_ratio: share of the input hotter than half the peak; 0 without evidence.
@@ -34,6 +34,4 @@ def evidence_features(heatmap: NDArray[np.float32], confidence: float) -> dict[s
         hottest = np.unravel_index(int(heat.argmax()), heat.shape)
         peak_row, peak_column = float(rows[hottest[0]]), float(columns[hottest[1]])
     area = float(np.mean(heat > HOT * peak))
-    return dict(
-        zip(EVIDENCE_FEATURES, (float(confidence), area, row, column, peak_row, peak_column, peak), strict=True)
-    )
+    return dict(zip(HEATMAP_FEATURES, (float(confidence), area, row, column, peak_row, peak_column, peak), strict=True))

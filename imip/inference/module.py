@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from imip.inference.about import About
 from imip.inference.artifact import Artifact
-from imip.inference.decision import Judgement
+from imip.inference.decision import Decision
 from imip.inference.out_of_distribution import ReferenceDistance
 from imip.inference.output import Output
-from imip.inference.preprocessing import Framed, frame
+from imip.inference.preprocessing import ModelInput, crop_to_head
 from imip.inference.runtime import GRAPH, Graph
 from imip.scan.read import Scan
 
@@ -34,19 +34,19 @@ class AnalysisModule(ABC):
         self._reference = artifact.reference
 
     @classmethod
-    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> Framed:
+    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> ModelInput:
         """Cut the model's input from a scan; `features` are its IMAGE_FEATURES. By default, cut to the head."""
-        return frame(scan.pixels, cls.about.side)
+        return crop_to_head(scan.pixels, cls.about.side)
 
     @abstractmethod
-    def run(self, framed: Framed) -> Output:
+    def run(self, model_input: ModelInput) -> Output:
         """Compute the output for one input."""
 
     @abstractmethod
-    def judge(self, output: Output) -> Judgement:
+    def decide(self, output: Output) -> Decision:
         """Conclude from an output."""
 
-    def is_foreign(self, output: Output) -> bool:
+    def is_out_of_distribution(self, output: Output) -> bool:
         """Tell whether a scan is unlike those that the model knows."""
         return bool(self._distance(output.embedding) > self.card.out_of_distribution.threshold)
 
@@ -64,8 +64,8 @@ class GraphModule(AnalysisModule):
         super().__init__(artifact)
         self._graph = Graph(artifact.engine)
 
-    def run(self, framed: Framed) -> Output:
-        return self._graph.run(framed.input)
+    def run(self, model_input: ModelInput) -> Output:
+        return self._graph.run(model_input.pixels)
 
 
 class BinaryClassifier(GraphModule):
@@ -77,15 +77,15 @@ class BinaryClassifier(GraphModule):
         self._threshold = decision.at("threshold")
         self._uncertain = decision.at("uncertain_from"), decision.at("uncertain_to")
 
-    def judge(self, output: Output) -> Judgement:
+    def decide(self, output: Output) -> Decision:
         positive = float(output.probabilities[0])
         index = 0 if positive >= self._threshold else 1
         lowest, highest = self._uncertain
-        return Judgement(
+        return Decision(
             label=self.card.labels[index],
             confidence=float(output.probabilities[index]),
             probabilities=by_label(self.card.labels, output),
-            decision="uncertain" if lowest <= positive <= highest else "confident",
+            certainty="uncertain" if lowest <= positive <= highest else "confident",
             heatmap=index,
         )
 
@@ -97,19 +97,19 @@ class Classifier(GraphModule):
         super().__init__(artifact)
         self._confident = artifact.card.decision.at("confident")
 
-    def judge(self, output: Output) -> Judgement:
+    def decide(self, output: Output) -> Decision:
         return most_probable(self.card.labels, output, self._confident)
 
 
-def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> Judgement:
+def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> Decision:
     """Answer the most probable label; confident where its probability is at least that given."""
     index = int(output.probabilities.argmax())
     confidence = float(output.probabilities[index])
-    return Judgement(
+    return Decision(
         label=labels[index],
         confidence=confidence,
         probabilities=by_label(labels, output),
-        decision="confident" if confidence >= confident else "uncertain",
+        certainty="confident" if confidence >= confident else "uncertain",
         heatmap=index,
     )
 

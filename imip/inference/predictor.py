@@ -1,4 +1,4 @@
-"""The path of one scan: bytes, slice, features, framed input, output, judgement, heatmap; each stage timed."""
+"""The path of one scan: bytes, slice, features, cropped input, output, decision, heatmap; each stage timed."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,12 @@ from typing import Literal
 from imip.explain.decision_path import draw_below
 from imip.explain.heatmap import SliceHeatmap, encode_png, lay_over_slice
 from imip.explain.overlay import draw_overlay
-from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION, Judgement
-from imip.inference.features import evidence_features, image_features
+from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION, Decision
+from imip.inference.features import heatmap_features, image_features
 from imip.inference.modality import contradicts, require
 from imip.inference.module import AnalysisModule
 from imip.inference.output import Output
-from imip.inference.preprocessing import Framed
+from imip.inference.preprocessing import ModelInput
 from imip.scan.limits import DEFAULT_LIMITS, Limits
 from imip.scan.read import Scan, read_scan
 
@@ -39,9 +39,9 @@ class Analysis:
     """One scan gone through one module."""
 
     scan: Scan
-    framed: Framed
+    model_input: ModelInput
     output: Output
-    judgement: Judgement
+    decision: Decision
     warnings: tuple[str, ...]  # the scan's, then the module's
     features: Mapping[str, float]  # imip.inference.features.FEATURES
     watch: Stopwatch = field(repr=False)
@@ -69,24 +69,27 @@ def analyse(
     with watch.stage("measure"):
         features = image_features(scan)
     with watch.stage("preprocess"):
-        framed = module.prepare(scan, features)
+        model_input = module.prepare(scan, features)
     with watch.stage("infer"):
-        output = module.run(framed)
-        judgement = module.judge(output)
-        found = {OUT_OF_DISTRIBUTION: module.is_foreign(output), OTHER_MODALITY: contradicts(scan, module.card)}
+        output = module.run(model_input)
+        decision = module.decide(output)
+        found = {
+            OUT_OF_DISTRIBUTION: module.is_out_of_distribution(output),
+            OTHER_MODALITY: contradicts(scan, module.card),
+        }
         warnings = scan.warnings + tuple(name for name, applies in found.items() if applies)
     with watch.stage("measure"):
-        features |= evidence_features(output.heatmaps[:, :, judgement.heatmap], judgement.confidence)
-    return Analysis(scan, framed, output, judgement, warnings, features, watch)
+        features |= heatmap_features(output.heatmaps[:, :, decision.heatmap], decision.confidence)
+    return Analysis(scan, model_input, output, decision, warnings, features, watch)
 
 
 def explain(analysis: Analysis) -> SliceHeatmap:
     """Return the heatmap of the label given, on the slice."""
     with analysis.watch.stage("explain"):
-        return lay_over_slice(analysis.output.heatmaps[:, :, analysis.judgement.heatmap], analysis.framed)
+        return lay_over_slice(analysis.output.heatmaps[:, :, analysis.decision.heatmap], analysis.model_input)
 
 
 def overlay_png(analysis: Analysis, heatmap: SliceHeatmap) -> bytes:
-    """Return the slice with its heatmap as a PNG, and below it the path to the judgement where that has reasons."""
+    """Return the slice with its heatmap as a PNG, and below it the path to the decision where that has reasons."""
     with analysis.watch.stage("overlay"):
-        return encode_png(draw_below(draw_overlay(analysis.scan.pixels, heatmap), analysis.judgement))
+        return encode_png(draw_below(draw_overlay(analysis.scan.pixels, heatmap), analysis.decision))

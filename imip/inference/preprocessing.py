@@ -18,7 +18,7 @@ SMALLEST_HEAD = 0.25  # of the slice's side; a smaller find is no head, and the 
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Region:
     """A rectangle in pixels of the slice, its far edges exclusive."""
 
     top: int
@@ -36,11 +36,11 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Framed:
+class ModelInput:
     """A module's input and where in the slice it was taken from."""
 
-    input: NDArray[np.uint8]  # (side, side)
-    region: Box
+    pixels: NDArray[np.uint8]  # (side, side)
+    region: Region
     slice_shape: tuple[int, int]
 
     def to_slice(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,12 +62,12 @@ class Framed:
         return placed
 
 
-def frame(pixels: NDArray[np.uint8], side: int) -> Framed:
+def crop_to_head(pixels: NDArray[np.uint8], side: int) -> ModelInput:
     """Cut a slice, (H, W) uint8 with dark air, to the head and fit it into (side, side) uint8, keeping its aspect."""
-    return fit(pixels, find_head(pixels), side)
+    return fit_region(pixels, find_head(pixels), side)
 
 
-def fit(pixels: NDArray[np.uint8], region: Box, side: int) -> Framed:
+def fit_region(pixels: NDArray[np.uint8], region: Region, side: int) -> ModelInput:
     """Cut a picture, (H, W) uint8, to a region and fit that into (side, side) uint8, keeping its aspect."""
     crop = pixels[region.top : region.bottom, region.left : region.right]
     scale = side / max(region.height, region.width)
@@ -77,10 +77,10 @@ def fit(pixels: NDArray[np.uint8], region: Box, side: int) -> Framed:
     square = np.zeros((side, side), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = resized
-    return Framed(square, region, (pixels.shape[0], pixels.shape[1]))
+    return ModelInput(square, region, (pixels.shape[0], pixels.shape[1]))
 
 
-def find_head(pixels: NDArray[np.uint8]) -> Box:
+def find_head(pixels: NDArray[np.uint8]) -> Region:
     """Return the smallest box that holds what is brighter than air; the whole slice if nothing stands out."""
     rows, columns = pixels.shape
     thumbnail = cv2.blur(cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), (3, 3))
@@ -88,8 +88,8 @@ def find_head(pixels: NDArray[np.uint8]) -> Box:
     top, bottom = _occupied(bright.mean(axis=1))
     left, right = _occupied(bright.mean(axis=0))
     if min(bottom - top, right - left) < SMALLEST_HEAD * THUMBNAIL:
-        return Box(0, 0, rows, columns)
-    return Box(
+        return Region(0, 0, rows, columns)
+    return Region(
         top=top * rows // THUMBNAIL,
         left=left * columns // THUMBNAIL,
         bottom=max(-(-bottom * rows // THUMBNAIL), top * rows // THUMBNAIL + 1),

@@ -28,6 +28,6 @@ class Graph:
             raise ArtifactError(f"{GRAPH} takes {sorted(takes)} and answers {sorted(gives)}, which is no module's")
 
     def run(self, pixels: NDArray[np.uint8]) -> Output:
-        """Run the graph on one framed slice, (side, side) uint8."""
+        """Run the graph on one cropped slice, (side, side) uint8."""
         answer = self._run(pixels=pixels[None, :, :, None].astype(np.float32))
         return Output(**{name: values[0] for name, values in answer.items()})

@@ -8,7 +8,7 @@ from imip.inference.about import ETHICS, About
 from imip.inference.artifact import Artifact
 from imip.inference.brain_mri import DATA, FACTORS
 from imip.inference.card import Calibration
-from imip.inference.decision import Compared, Judgement, Reason
+from imip.inference.decision import Compared, Decision, Reason
 from imip.inference.module import BinaryClassifier
 from imip.inference.output import Output
 
@@ -81,15 +81,15 @@ class BrainAnomaly(BinaryClassifier):
         platt = artifact.card.calibration
         self._normal_below, self._anomaly_above = (score_at(limit, platt) for limit in self._uncertain)
 
-    def judge(self, output: Output) -> Judgement:
-        judgement = replace(super().judge(output), reasons=self._reasons(output))
-        if judgement.decision == "confident":
-            return judgement
+    def decide(self, output: Output) -> Decision:
+        decision = replace(super().decide(output), reasons=self._reasons(output))
+        if decision.certainty == "confident":
+            return decision
         assert self.card.abstention is not None
         likelier = int(output.probabilities.argmax())
         confidence = float(output.probabilities[likelier])
         return replace(
-            judgement,
+            decision,
             label=self.card.abstention,
             confidence=confidence,
             heatmap=likelier,

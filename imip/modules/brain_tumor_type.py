@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from imip.inference.about import ETHICS, About
 from imip.inference.artifact import Artifact
 from imip.inference.brain_mri import DATA, FACTORS
-from imip.inference.decision import Judgement, Reason
+from imip.inference.decision import Decision, Reason
 from imip.inference.module import GraphModule, by_label
 from imip.inference.output import Output
 
@@ -80,16 +80,16 @@ class BrainTumorType(GraphModule):
         super().__init__(artifact)
         self._thresholds = {label: artifact.card.decision.at(label) for label in self.about.labels}
 
-    def judge(self, output: Output) -> Judgement:
+    def decide(self, output: Output) -> Decision:
         probabilities = by_label(self.card.labels, output)
-        label = decide(probabilities, self._thresholds)
+        label = choose_label(probabilities, self._thresholds)
         most_probable = int(output.probabilities.argmax())
         index = most_probable if label == AMBIGUOUS else self.card.labels.index(label)
-        return Judgement(
+        return Decision(
             label=label,
             confidence=float(output.probabilities[index]),
             probabilities=probabilities,
-            decision="uncertain" if label == AMBIGUOUS else "confident",
+            certainty="uncertain" if label == AMBIGUOUS else "confident",
             heatmap=index,
             reasons=self._reasons(probabilities, label),
             advice=ADVICE if label == AMBIGUOUS else None,
@@ -101,7 +101,7 @@ class BrainTumorType(GraphModule):
         return tuple(_compared(name, probabilities[name], self._thresholds[name]) for name in stages)
 
 
-def decide(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+def choose_label(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
     """Return No Tumor if it reaches its threshold, else the likeliest type if that reaches its own, else Ambiguous."""
     if probabilities[HEALTHY] >= thresholds[HEALTHY]:
         return HEALTHY

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from imip.inference.about import ETHICS, About
 from imip.inference.module import BinaryClassifier
-from imip.inference.preprocessing import Box, Framed, fit
+from imip.inference.preprocessing import ModelInput, Region, fit_region
 from imip.scan.read import Scan
 
 DETAILS = """\
@@ -68,7 +68,7 @@ class ChestPneumonia(BinaryClassifier):
     )
 
     @classmethod
-    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> Framed:
+    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> ModelInput:
         """Cut the square of the shorter edge from the middle, as MedMNIST v2 did to its sources, and reduce it.
 
         A 28x28 film passes unchanged.
@@ -76,4 +76,4 @@ class ChestPneumonia(BinaryClassifier):
         height, width = scan.pixels.shape
         edge = min(height, width)
         top, left = (height - edge) // 2, (width - edge) // 2
-        return fit(scan.pixels, Box(top, left, top + edge, left + edge), cls.about.side)
+        return fit_region(scan.pixels, Region(top, left, top + edge, left + edge), cls.about.side)

@@ -46,7 +46,7 @@ class Findings:
 def of_analyses(analyses: Iterable[Analysis], names: tuple[str, ...]) -> Findings:
     """Gather analyses, at least one, as findings with these features."""
     kept = [
-        (one.output.embedding, [one.features[name] for name in names], one.judgement.confidence, one.judgement.label)
+        (one.output.embedding, [one.features[name] for name in names], one.decision.confidence, one.decision.label)
         for one in analyses  # of which nothing else is held: they bring whole slices
     ]
     embeddings, features, confidences, labels = zip(*kept, strict=True)

@@ -13,7 +13,7 @@ from typing import get_args
 import bentoml
 
 from imip import __version__
-from imip.inference.decision import WARNINGS, Decided
+from imip.inference.decision import WARNINGS, Certainty
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis, Stage
 from imip.scan.dicom.attributes import WARNINGS as SCAN_WARNINGS
@@ -52,12 +52,12 @@ def announce(modules: Mapping[str, AnalysisModule], settings: Settings) -> None:
 
 def count(analysis: Analysis, module: AnalysisModule) -> None:
     """Record an answered analysis in the metrics."""
-    scan, judgement = analysis.scan, analysis.judgement
+    scan, decision = analysis.scan, analysis.decision
     for stage, seconds in analysis.watch.seconds.items():
         metrics.stage_duration.labels(module.name, stage).observe(seconds)
-    metrics.predictions.labels(module.name, judgement.label).inc()
-    metrics.decisions.labels(module.name, judgement.decision).inc()
-    metrics.confidence.labels(module.name).observe(judgement.confidence)
+    metrics.predictions.labels(module.name, decision.label).inc()
+    metrics.decisions.labels(module.name, decision.certainty).inc()
+    metrics.confidence.labels(module.name).observe(decision.confidence)
     metrics.upload_size.labels(scan.format).observe(scan.size_bytes)
     if scan.format == "dicom":
         metrics.dicom_scans.labels(
@@ -86,7 +86,7 @@ def _start_module(module: AnalysisModule) -> None:
     metrics.feedback_given.labels(module.name)
     for label in module.card.answers:
         metrics.predictions.labels(module.name, label)
-    for decision in get_args(Decided):
+    for decision in get_args(Certainty):
         metrics.decisions.labels(module.name, decision)
     for stage in get_args(Stage):
         metrics.stage_duration.labels(module.name, stage)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from training.data.samples import Sample
 
 GLANCE = 12  # pixels a side
@@ -43,6 +43,6 @@ def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:
 
 def _glance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a slice at GLANCE pixels a side, mirrored onto itself, with mean 0 and deviation 1, flat."""
-    small = cv2.resize(frame(pixels, GLANCE * 8).input, (GLANCE, GLANCE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(crop_to_head(pixels, GLANCE * 8).pixels, (GLANCE, GLANCE), interpolation=cv2.INTER_AREA)
     symmetric = small.astype(np.float32) + small[:, ::-1]
     return np.asarray((symmetric - symmetric.mean()).ravel() / (symmetric.std() + 1e-6), np.float32)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from training.augmentation.brain import augment, match_tones, mirror_half, paint_lesion, reshade_scalp
 from training.augmentation.counterfactual import Counterfactual, counterfactual
 from training.data.balance import propensity_weights
@@ -16,13 +16,13 @@ from training.data.samples import Sample
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-def framed(samples: Sequence[Sample], side: int) -> NDArray[np.float32]:
+def model_inputs(samples: Sequence[Sample], side: int) -> NDArray[np.float32]:
     """Return the samples as the network's input, (n, side, side, 1), 0..255."""
-    return as_inputs([frame(sample.pixels, side).input for sample in samples])
+    return as_inputs([crop_to_head(sample.pixels, side).pixels for sample in samples])
 
 
 def as_inputs(slices: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return framed slices, each (side, side), as one batch, (n, side, side, 1)."""
+    """Return cropped slices, each (side, side), as one batch, (n, side, side, 1)."""
     return np.stack(slices)[..., None].astype(np.float32)
 
 
@@ -57,7 +57,7 @@ class Augmenter:
             pixels = reshade_scalp(pixels, rng)
         if rng.random() < self.mix.toned:
             pixels = match_tones(pixels, self.samples[rng.integers(len(self.samples))].pixels)
-        return frame(augment(pixels, rng), self.side).input, shows
+        return crop_to_head(augment(pixels, rng), self.side).pixels, shows
 
     def tumor_share(self) -> float:
         """Return the expected share of draws that show a tumor."""

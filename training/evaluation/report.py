@@ -1,4 +1,4 @@
-"""The judgement of a model on some scans, whatever its labels: as plain numbers for its card, or as Markdown.
+"""The decision of a model on some scans, whatever its labels: as plain numbers for its card, or as Markdown.
 
 Its own room so that cards, pages and plots read one shape, however many labels a module has.
 """
@@ -25,7 +25,7 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The judgement. `metrics` holds what these scans could tell; with one class alone, no ROC AUC for example."""
+    """The decision. `metrics` holds what these scans could tell; with one class alone, no ROC AUC for example."""
 
     n: int
     groups: int

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from imip.inference.artifact import CARD, REFERENCE, Artifact, digest, version
-from imip.inference.card import Calibration, Card, Decision, InputSpec, OutOfDistribution
-from imip.inference.decision import Judgement
-from imip.inference.features import FEATURES, evidence_features, image_features
+from imip.inference.card import Calibration, Card, DecisionRule, InputSpec, OutOfDistribution
+from imip.inference.decision import Decision
+from imip.inference.features import FEATURES, heatmap_features, image_features
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
 from imip.inference.output import Output
@@ -68,7 +68,7 @@ def _card(module: type[AnalysisModule], trained: Trained, foreign_distance: floa
         labels=about.labels,
         abstention=about.abstention,
         input=InputSpec(side=about.side, modalities=about.modalities),
-        decision=Decision(thresholds=dict(trained.thresholds), rule=about.decision_rule),
+        decision=DecisionRule(thresholds=dict(trained.thresholds), rule=about.decision_rule),
         calibration=trained.calibration,
         out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),
         engine=module.engine,
@@ -90,27 +90,27 @@ def _reference(module: AnalysisModule, samples: Sequence[Sample], groups: NDArra
     """Return what drift is measured from: each scan's embedding (d,), features (f,), label and confidence."""
     served = [_serve(module, sample) for sample in samples]
     embeddings = np.stack([output.embedding for output, _, _ in served]).astype(np.float32)
-    labels = np.array([judgement.label for _, judgement, _ in served])
+    labels = np.array([decision.label for _, decision, _ in served])
     kinship = kinship_limits(embeddings, labels, groups)
     return {
         "embeddings": embeddings,
         "features": np.array([[features[name] for name in FEATURES] for _, _, features in served], np.float32),
         "names": np.array(FEATURES),
-        "confidences": np.array([judgement.confidence for _, judgement, _ in served], np.float32),
+        "confidences": np.array([decision.confidence for _, decision, _ in served], np.float32),
         "labels": labels,
         "kinship_labels": np.array(list(kinship)),
         "kinship_limits": np.array(list(kinship.values()), np.float32),
     }
 
 
-def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Judgement, dict[str, float]]:
+def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Decision, dict[str, float]]:
     """Let a module judge a scan as `imip.inference.predictor` does, before there is a reference to compare with."""
     scan = read_scan(sample.data)
     features = image_features(scan)
     output = module.run(module.prepare(scan, features))
-    judgement = module.judge(output)
-    heatmap = output.heatmaps[:, :, judgement.heatmap]
-    return output, judgement, features | evidence_features(heatmap, judgement.confidence)
+    decision = module.decide(output)
+    heatmap = output.heatmaps[:, :, decision.heatmap]
+    return output, decision, features | heatmap_features(heatmap, decision.confidence)
 
 
 def _figures(out: Path, card: Card) -> dict[str, Any]:

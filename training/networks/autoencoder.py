@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from training.loop import Journal, schedule
 
 SIDE = 64  # pixels of its input
@@ -117,7 +117,7 @@ def fit(
         rate = schedule(PEAK_RATE, epochs, len(train) // BATCH)
         network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0), loss="mse")
     if not journal.stopped and journal.epochs_done < epochs:
-        image = _standardised([frame(pixels, SIDE).input for pixels in validation])
+        image = _standardised([crop_to_head(pixels, SIDE).pixels for pixels in validation])
         network.fit(
             Batches(train, weights, epoch=journal.epochs_done),
             validation_data=(image, image),
@@ -160,13 +160,13 @@ def vary(pixels: Slice, rng: np.random.Generator) -> Slice:
     height, width = pixels.shape
     mirrored = np.ascontiguousarray(pixels[:, ::-1] if rng.random() < 0.5 else pixels)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, TURN), 1.0)
-    framed = frame(np.asarray(cv2.warpAffine(mirrored, turn, (width, height)), np.uint8), SIDE).input
+    model_input = crop_to_head(np.asarray(cv2.warpAffine(mirrored, turn, (width, height)), np.uint8), SIDE).pixels
     curve = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, GAMMA))
-    return np.asarray(cv2.LUT(framed, np.round(curve).astype(np.uint8)), np.uint8)
+    return np.asarray(cv2.LUT(model_input, np.round(curve).astype(np.uint8)), np.uint8)
 
 
-def _standardised(framed: Sequence[Slice]) -> NDArray[np.float32]:
-    pixels = np.stack(framed)[..., None].astype(np.float32)
+def _standardised(model_input: Sequence[Slice]) -> NDArray[np.float32]:
+    pixels = np.stack(model_input)[..., None].astype(np.float32)
     return np.asarray(standardise(tf.constant(pixels))[0])
 
 

@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from imip.modules.brain_tumor import BrainTumor as Module
 from training.calibration import choose_operating_point, fit_platt
-from training.data.batches import Mix, framed
+from training.data.batches import Mix, model_inputs
 from training.data.split import Dataset
 from training.export.artifact import Trained, write_artifact
 from training.export.litert import (
@@ -66,7 +66,7 @@ class BrainTumor(BrainMri):
         network = build()
         read_weights(network, weights)
         validation = dataset.part("validation")
-        inputs = framed(validation, SIDE)
+        inputs = model_inputs(validation, SIDE)
         is_tumor = np.array([sample.is_tumor for sample in validation])
         platt = fit_platt(logits(network, inputs)[:, 0], is_tumor)
         graph = to_litert(network, platt)

@@ -99,7 +99,7 @@ class SmallCnn(Recipe):
         inputs = []
         for sample in samples:
             scan = read_scan(sample.data)
-            inputs.append(self.module.prepare(scan, image_features(scan)).input)
+            inputs.append(self.module.prepare(scan, image_features(scan)).pixels)
         indices = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return Labelled(np.stack(inputs), np.array(indices, np.int64))
 

@@ -10,10 +10,10 @@ from imip.errors import ArtifactError
 from imip.inference.about import ETHICS, About
 from imip.inference.artifact import Artifact
 from imip.inference.brain_mri import DATA, FACTORS
-from imip.inference.decision import Judgement
+from imip.inference.decision import Decision
 from imip.inference.module import AnalysisModule, most_probable
 from imip.inference.output import Output
-from imip.inference.preprocessing import Framed, frame
+from imip.inference.preprocessing import ModelInput, crop_to_head
 from imip.modules.brain_tree.reasons import reason
 from imip.modules.brain_tree.regions import heatmaps
 from imip.modules.brain_tree.texture import TEXTURE_FEATURES, texture
@@ -73,8 +73,8 @@ no step that spoke for the label has a place it is empty, and the answer says so
 
 
 @dataclass(frozen=True, slots=True)
-class Measured(Framed):
-    """A framed slice, and what was measured inside its head."""
+class Measured(ModelInput):
+    """A cropped slice, and what was measured inside its head."""
 
     head: NDArray[np.float32]  # HEAD_FEATURES
 
@@ -118,22 +118,22 @@ class BrainTree(AnalysisModule):
     @classmethod
     def prepare(cls, scan: Scan, features: Mapping[str, float]) -> Measured:
         """Cut to the head, and keep what was measured inside it."""
-        framed = frame(scan.pixels, cls.about.side)
+        model_input = crop_to_head(scan.pixels, cls.about.side)
         head = np.array([features[name] for name in HEAD_FEATURES], np.float32)
-        return Measured(framed.input, framed.region, framed.slice_shape, head)
+        return Measured(model_input.pixels, model_input.region, model_input.slice_shape, head)
 
-    def run(self, framed: Framed) -> Walked:
+    def run(self, model_input: ModelInput) -> Walked:
         """Measure the texture and walk down the tree."""
-        assert isinstance(framed, Measured)
-        surface = texture(framed.input)
-        measures = np.array([*framed.head, *surface.features().values()], np.float32)
+        assert isinstance(model_input, Measured)
+        surface = texture(model_input.pixels)
+        measures = np.array([*model_input.head, *surface.features().values()], np.float32)
         steps, leaf = self._tree.path(measures)
-        maps = heatmaps(steps, framed.input, surface, len(self.about.labels))
+        maps = heatmaps(steps, model_input.pixels, surface, len(self.about.labels))
         return Walked(self._tree.shares[leaf], self._tree.embed(measures), maps, measures, steps)
 
-    def judge(self, output: Output) -> Judgement:
+    def decide(self, output: Output) -> Decision:
         """Conclude from the leaf, and say the path to it."""
         assert isinstance(output, Walked)
-        judgement = most_probable(self.card.labels, output, self._confident)
-        placed = output.heatmaps[:, :, judgement.heatmap].any()
-        return replace(judgement, reasons=tuple(map(reason, output.steps)), advice=None if placed else NO_PLACE)
+        decision = most_probable(self.card.labels, output, self._confident)
+        placed = output.heatmaps[:, :, decision.heatmap].any()
+        return replace(decision, reasons=tuple(map(reason, output.steps)), advice=None if placed else NO_PLACE)

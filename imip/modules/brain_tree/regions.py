@@ -14,11 +14,11 @@ from imip.modules.brain_tree.texture import TEXTURE_FEATURES, Map, Texture
 from imip.modules.brain_tree.tree import Step
 
 CELLS = 32  # a side, of a heatmap
-NEIGHBOURHOOD = 6.0  # pixels of the framed slice, standard deviation of the Gaussian around a pixel
+NEIGHBOURHOOD = 6.0  # pixels of the cropped slice, standard deviation of the Gaussian around a pixel
 
 
 def heatmaps(steps: Iterable[Step], picture: NDArray[np.uint8], texture: Texture, labels: int) -> Map:
-    """Return what spoke for each label and where, (CELLS, CELLS, labels) >= 0, of a framed slice, (side, side).
+    """Return what spoke for each label and where, (CELLS, CELLS, labels) >= 0, of a cropped slice, (side, side).
 
     Each step's region, its peak 1, counts for a label by how much the step raised the label's share.
     """

@@ -16,10 +16,10 @@ from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 
 from imip.inference.preprocessing import AIR_RATIO
 
-RADII = (1, 4)  # pixels of the framed slice, of a local binary pattern
+RADII = (1, 4)  # pixels of the cropped slice, of a local binary pattern
 NEIGHBOURS = 8
 PATTERNS = NEIGHBOURS + 2  # 0..8: so many neighbours in a row are not darker; 9: any other order
-DISTANCES = (1, 4)  # pixels of the framed slice, between grey levels that co-occur
+DISTANCES = (1, 4)  # pixels of the cropped slice, between grey levels that co-occur
 ANGLES = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)  # Haralick's four, pooled: a head has no fixed direction
 LEVELS = 16  # steps from the 1st to the 99th percentile of the head's grey levels
 PROPERTIES = ("contrast", "homogeneity", "correlation", "energy")
@@ -33,7 +33,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """What a framed slice's texture is measured on; all (side, side)."""
+    """What a cropped slice's texture is measured on; all (side, side)."""
 
     tissue: NDArray[np.bool_]  # brighter than air; all of it where nothing is
     patterns: dict[int, NDArray[np.uint8]]  # 0..9, by radius
@@ -77,7 +77,7 @@ class Texture:
 
 
 def texture(picture: NDArray[np.uint8]) -> Texture:
-    """Measure a framed slice, (side, side) uint8 with dark air."""
+    """Measure a cropped slice, (side, side) uint8 with dark air."""
     tissue = cv2.blur(picture, (3, 3)) > AIR_RATIO * np.percentile(picture, 99)
     if not tissue.any():
         tissue = np.ones_like(tissue)
@@ -91,7 +91,7 @@ def texture(picture: NDArray[np.uint8]) -> Texture:
 
 
 def texture_features(picture: NDArray[np.uint8]) -> dict[str, float]:
-    """Return TEXTURE_FEATURES of a framed slice, (side, side) uint8 with dark air."""
+    """Return TEXTURE_FEATURES of a cropped slice, (side, side) uint8 with dark air."""
     return texture(picture).features()
 
 

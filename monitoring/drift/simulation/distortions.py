@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import Box, find_head
+from imip.inference.preprocessing import Region, find_head
 
 Slice = NDArray[np.uint8]  # (H, W)
 Image = NDArray[np.float32]  # (H, W), 0..1
@@ -169,7 +169,7 @@ def _implant(image: Image, level: float, rng: Rng) -> Image:
     return _paint(rim, 0.0, distance, edge=0.75, softness=0.1)
 
 
-def _ellipse(shape: tuple[int, ...], head: Box, radius: float, rng: Rng) -> Image:
+def _ellipse(shape: tuple[int, ...], head: Region, radius: float, rng: Rng) -> Image:
     """Return the distance from a random ellipse's centre inside the head, (H, W), 1 at its edge.
 
     `radius`: the longer one, as a share of the head's shorter side.

@@ -175,9 +175,9 @@ def _heed_ctrl_c() -> None:
 
 def kept(out: Path) -> dict[str, float]:
     """The seconds of each file that partial results have a row of: no two runs have the same."""
-    with sqlite3.connect(out.with_name(f"{out.name}.part")) as ledger:
-        rows = ledger.execute("SELECT path, row FROM files WHERE row IS NOT NULL").fetchall()
-    ledger.close()
+    with sqlite3.connect(out.with_name(f"{out.name}.part")) as checkpoint:
+        rows = checkpoint.execute("SELECT path, row FROM files WHERE row IS NOT NULL").fetchall()
+    checkpoint.close()
     return {path.decode(): json.loads(row)["seconds"] for path, row in rows}
 
 

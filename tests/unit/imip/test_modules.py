@@ -76,7 +76,7 @@ def test_one_pass_answers_probabilities_embedding_and_a_heatmap_for_each_label(m
 @pytest.mark.parametrize("name", ["brain-axial.png", "brain-axial.jpg", "brain-axial.dcm"])
 def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModule, name: str) -> None:
     analysis = analyse((REPOSITORY / "samples" / name).read_bytes(), module, any_modality=True)
-    judged = analysis.judgement
+    judged = analysis.decision
     assert judged.label in module.card.answers
     assert tuple(judged.probabilities) == module.card.labels
     if judged.label in module.card.labels:
@@ -89,7 +89,7 @@ def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModul
 @pytest.mark.parametrize("name", HOSTILE)
 def test_whatever_the_picture_the_answer_is_finite_and_of_the_card(module: AnalysisModule, name: str) -> None:
     analysis = analyse(HOSTILE[name], module, any_modality=True)
-    judged, output = analysis.judgement, analysis.output
+    judged, output = analysis.decision, analysis.output
     assert judged.label in module.card.answers and 0 <= judged.confidence <= 1
     numbers = [*output.probabilities, *output.embedding, *output.heatmaps.ravel(), *analysis.features.values()]
     assert np.isfinite([*numbers, *(reason.value for reason in judged.reasons)]).all()
@@ -106,7 +106,7 @@ def test_the_same_scan_gets_the_same_answer(module: AnalysisModule) -> None:
     first = analyse(SCAN, module)
     analyse((REPOSITORY / "samples" / "brain-axial.png").read_bytes(), module)
     again = analyse(SCAN, module)
-    assert first.judgement == again.judgement
+    assert first.decision == again.decision
     assert np.array_equal(first.output.heatmaps, again.output.heatmaps)
 
 

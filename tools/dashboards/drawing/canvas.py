@@ -33,7 +33,7 @@ def step_colour(steps: Sequence[dict[str, Any]], value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Area:
     """A rectangle of the page."""
 
     figure: Figure
@@ -43,12 +43,12 @@ class Box:
     width: float
     height: float
 
-    def inside(self, left: float = 0, top: float = 0, right: float = 0, bottom: float = 0) -> "Box":
-        """Return the box without its margins."""
+    def inside(self, left: float = 0, top: float = 0, right: float = 0, bottom: float = 0) -> "Area":
+        """Return the area without its margins."""
         width, height = self.width - left - right, self.height - top - bottom
         return replace(self, x=self.x + left, y=self.y + top, width=width, height=height)
 
-    def part(self, index: int, parts: int, *, across: bool) -> "Box":
+    def part(self, index: int, parts: int, *, across: bool) -> "Area":
         """Return one of equal parts, side by side or below each other."""
         if across:
             return replace(self, x=self.x + index * self.width / parts, width=self.width / parts)
@@ -67,11 +67,11 @@ class Box:
         self.page.add_patch(shape)
 
     def line(self, ink: str) -> None:
-        """Draw a line along the box' lower edge."""
+        """Draw a line along the area's lower edge."""
         self.page.add_patch(Rectangle((self.x, self.y + self.height), self.width, 0.8, facecolor=ink))
 
     def axes(self) -> Axes:
-        """Return axes that fill the box."""
+        """Return axes that fill the area."""
         pixels = self.figure.get_size_inches() * DPI
         left, bottom = self.x / pixels[0], 1 - (self.y + self.height) / pixels[1]
         axes = self.figure.add_axes((left, bottom, self.width / pixels[0], self.height / pixels[1]))
@@ -87,11 +87,11 @@ def fitted(text: str, width: float, size: float) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def blank(width: float, height: float) -> Box:
+def blank(width: float, height: float) -> Area:
     """Return an empty page."""
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAGE)
     page = figure.add_axes((0, 0, 1, 1))
     page.set_xlim(0, width)
     page.set_ylim(height, 0)
     page.axis("off")
-    return Box(figure, page, 0, 0, width, height)
+    return Area(figure, page, 0, 0, width, height)

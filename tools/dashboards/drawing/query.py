@@ -45,7 +45,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TimeRange:
     """The shown time, and how it is asked for."""
 
     start: float
@@ -71,7 +71,7 @@ class Prometheus:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
-    def ask(self, expr: str, window: Window, *, instant: bool) -> list[Series]:
+    def ask(self, expr: str, window: TimeRange, *, instant: bool) -> list[Series]:
         """Return the answer. Raises ValueError if Prometheus refuses the question, httpx.HTTPError if it is away."""
         asked: dict[str, Any] = {"query": window.fill(expr)}
         if instant:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.dashboards.drawing import single_values, timelines
-from tools.dashboards.drawing.canvas import EDGE, FAINT, PANEL, TEXT, Box, blank, fitted
-from tools.dashboards.drawing.query import Prometheus, Series, Window
+from tools.dashboards.drawing.canvas import EDGE, FAINT, PANEL, TEXT, Area, blank, fitted
+from tools.dashboards.drawing.query import Prometheus, Series, TimeRange
 from tools.dashboards.drawing.timelines import Marks
 
 COLUMN, ROW, GAP = 70, 38, 8  # pixels; Grafana's rows are 30 high with 8 between
@@ -26,7 +26,7 @@ def draw(board: dict[str, Any], prometheus: str, seconds: float, out: Path) -> N
     """
     source = Prometheus(prometheus)
     end = time.time()
-    window = Window(end - seconds, end, scrape=source.scrape_seconds())
+    window = TimeRange(end - seconds, end, scrape=source.scrape_seconds())
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
     page = blank(COLUMNS * COLUMN + GAP, HEADER + rows * ROW + GAP)
     _header(page, board, window)
@@ -34,12 +34,12 @@ def draw(board: dict[str, Any], prometheus: str, seconds: float, out: Path) -> N
     for panel in board["panels"]:
         at = panel["gridPos"]
         x, y = GAP + at["x"] * COLUMN, HEADER + at["y"] * ROW
-        box = page.inside(x, y, page.width - x - at["w"] * COLUMN + GAP, page.height - y - at["h"] * ROW + GAP)
-        _panel(box, panel, source, window, marks)
+        area = page.inside(x, y, page.width - x - at["w"] * COLUMN + GAP, page.height - y - at["h"] * ROW + GAP)
+        _panel(area, panel, source, window, marks)
     page.figure.savefig(out)
 
 
-def _header(page: Box, board: dict[str, Any], window: Window) -> None:
+def _header(page: Area, board: dict[str, Any], window: TimeRange) -> None:
     page.write(GAP + 4, 22, board["title"], 15, TEXT, weight="bold")
     page.write(GAP + 4, 44, fitted(board["description"], page.width - 420, 9), 9, FAINT)
     chosen = "   ".join(f"{one['label']}: All" for one in board["templating"]["list"] if one["type"] == "query")
@@ -48,13 +48,13 @@ def _header(page: Box, board: dict[str, Any], window: Window) -> None:
     page.write(page.width - GAP - 4, 44, chosen, 9, FAINT, ha="right")
 
 
-def _panel(box: Box, panel: Panel, source: Prometheus, window: Window, marks: Marks) -> None:
+def _panel(area: Area, panel: Panel, source: Prometheus, window: TimeRange, marks: Marks) -> None:
     if panel["type"] == "row":
-        box.write(4, box.height / 2, f"▾  {panel['title']}", 11, TEXT, weight="bold")
+        area.write(4, area.height / 2, f"▾  {panel['title']}", 11, TEXT, weight="bold")
         return
-    box.fill(PANEL, EDGE, rounding=3)
-    box.write(12, 17, fitted(panel["title"], box.width - 20, 10), 10, TEXT, weight="bold")
-    content = box.inside(left=8, top=TITLE + 4, right=8, bottom=6)
+    area.fill(PANEL, EDGE, rounding=3)
+    area.write(12, 17, fitted(panel["title"], area.width - 20, 10), 10, TEXT, weight="bold")
+    content = area.inside(left=8, top=TITLE + 4, right=8, bottom=6)
     if panel["type"] == "text":
         single_values.words(content.inside(left=2, top=2), panel["options"]["content"])
         return
@@ -67,12 +67,12 @@ def _panel(box: Box, panel: Panel, source: Prometheus, window: Window, marks: Ma
         OF_VALUES[panel["type"]](content, panel, answers)
 
 
-def _nothing(box: Box, panel: Panel) -> None:
+def _nothing(area: Area, panel: Panel) -> None:
     text = panel["fieldConfig"]["defaults"].get("noValue", "No data")
-    box.write(box.width / 2, box.height / 2, fitted(text, box.width, 10), 10, FAINT, ha="center")
+    area.write(area.width / 2, area.height / 2, fitted(text, area.width, 10), 10, FAINT, ha="center")
 
 
-def _marks(board: dict[str, Any], source: Prometheus, window: Window) -> Marks:
+def _marks(board: dict[str, Any], source: Prometheus, window: TimeRange) -> Marks:
     """Return where the annotations mark something; what was so from the beginning of the shown time is no change."""
     found: list[tuple[Series, str]] = [
         (series, annotation["iconColor"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.dashboards.drawing.canvas import EDGE, FAINT, GRID, TEXT, Box, colour, fitted, step_colour
+from tools.dashboards.drawing.canvas import EDGE, FAINT, GRID, TEXT, Area, colour, fitted, step_colour
 from tools.dashboards.drawing.query import Series
 from tools.dashboards.drawing.units import written
 
@@ -14,26 +14,26 @@ Panel = dict[str, Any]
 ROW = 27  # pixels
 
 
-def numbers(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+def numbers(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
     found = _named(panel, answers)
-    across = box.width >= box.height
+    across = area.width >= area.height
     for index, (name, series) in enumerate(found):
-        _number(box.part(index, len(found), across=across), panel, name if len(found) > 1 else "", series)
+        _number(area.part(index, len(found), across=across), panel, name if len(found) > 1 else "", series)
 
 
-def _number(box: Box, panel: Panel, name: str, series: Series) -> None:
+def _number(area: Area, panel: Panel, name: str, series: Series) -> None:
     text, ink = _shown(panel, series.last)
-    size = min(26.0, box.height / 3.4, box.width / (0.92 * max(len(text), 4)))
-    middle = box.height / 2 + (8 if name else 0) - (6 if len(series.values) > 1 else 0)
-    box.write(box.width / 2, middle, text, size, ink, ha="center", weight="bold")
+    size = min(26.0, area.height / 3.4, area.width / (0.92 * max(len(text), 4)))
+    middle = area.height / 2 + (8 if name else 0) - (6 if len(series.values) > 1 else 0)
+    area.write(area.width / 2, middle, text, size, ink, ha="center", weight="bold")
     if name:
-        box.write(box.width / 2, middle - size - 8, fitted(name, box.width - 16, 9), 9, FAINT, ha="center")
+        area.write(area.width / 2, middle - size - 8, fitted(name, area.width - 16, 9), 9, FAINT, ha="center")
     if len(series.values) > 1:
-        _sparkline(box.inside(top=box.height * 0.7), series, ink)
+        _sparkline(area.inside(top=area.height * 0.7), series, ink)
 
 
-def _sparkline(box: Box, series: Series, ink: str) -> None:
-    axes = box.axes()
+def _sparkline(area: Area, series: Series, ink: str) -> None:
+    axes = area.axes()
     axes.axis("off")
     known = series.values[np.isfinite(series.values)]
     if known.size:
@@ -44,14 +44,14 @@ def _sparkline(box: Box, series: Series, ink: str) -> None:
         axes.fill_between(series.times, axes.get_ylim()[0], series.values, color=ink, alpha=0.15, lw=0)
 
 
-def bars(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+def bars(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
     found = _named(panel, answers)
     most = panel["fieldConfig"]["defaults"].get("max") or max(series.last for _, series in found) or 1
-    names = min(box.width * 0.42, 20 + 6.6 * max(len(name) for name, _ in found))
-    height = min(34.0, box.height / len(found))
+    names = min(area.width * 0.42, 20 + 6.6 * max(len(name) for name, _ in found))
+    height = min(34.0, area.height / len(found))
     for index, (name, series) in enumerate(found):
         text, ink = _shown(panel, series.last)
-        row = box.inside(top=index * height, bottom=box.height - (index + 1) * height)
+        row = area.inside(top=index * height, bottom=area.height - (index + 1) * height)
         row.write(names - 4, height / 2, fitted(name, names - 12, 8.5), 8.5, TEXT, ha="right")
         track = row.inside(left=names + 4, top=4, right=72, bottom=4)
         track.fill(GRID)
@@ -60,33 +60,33 @@ def bars(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
         row.write(row.width - 64, height / 2, text, 9, ink, weight="bold")
 
 
-def table(box: Box, panel: Panel, answers: list[list[Series]]) -> None:
+def table(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
     organised = next(one["options"] for one in panel["transformations"] if one["id"] == "organize")
     fields = sorted(organised["indexByName"], key=organised["indexByName"].__getitem__)
     titles = [organised["renameByName"][field] for field in fields]
     rows = _sorted(_rows(answers), panel, dict(zip(titles, fields, strict=True)))
-    head = box.inside(bottom=box.height - ROW)
+    head = area.inside(bottom=area.height - ROW)
     for number, title in enumerate(titles):
         head.part(number, len(titles), across=True).write(10, ROW / 2, title, 9, colour("blue"), weight="bold")
     head.line(EDGE)
-    for index, row in enumerate(rows[: int(box.height / ROW) - 1]):
-        line = box.inside(top=(index + 1) * ROW, bottom=box.height - (index + 2) * ROW)
+    for index, row in enumerate(rows[: int(area.height / ROW) - 1]):
+        line = area.inside(top=(index + 1) * ROW, bottom=area.height - (index + 2) * ROW)
         for number, (field, title) in enumerate(zip(fields, titles, strict=True)):
             _cell(line.part(number, len(fields), across=True), panel, title, row.get(field, ""))
         line.line(GRID)
 
 
-def words(box: Box, content: str) -> None:
+def words(area: Area, content: str) -> None:
     """Write Markdown; its marks are left out."""
     y = 6.0
     for paragraph in content.split("\n"):
         plain = re.sub(r"\*\*|`", "", paragraph)
-        for line in textwrap.wrap(plain, max(10, int(box.width / 7.2)), subsequent_indent="  ") or [""]:
-            box.write(4, y, line.replace("- ", "• ", 1) if line.startswith("- ") else line, 9.5, TEXT)
+        for line in textwrap.wrap(plain, max(10, int(area.width / 7.2)), subsequent_indent="  ") or [""]:
+            area.write(4, y, line.replace("- ", "• ", 1) if line.startswith("- ") else line, 9.5, TEXT)
             y += 17
 
 
-def _cell(box: Box, panel: Panel, title: str, value: str | float) -> None:
+def _cell(area: Area, panel: Panel, title: str, value: str | float) -> None:
     properties = {
         one["id"]: one["value"]
         for override in panel["fieldConfig"]["overrides"]
@@ -95,18 +95,18 @@ def _cell(box: Box, panel: Panel, title: str, value: str | float) -> None:
     }
     if isinstance(value, str):
         text, ink = _mapped(panel, value) or (value, TEXT)
-        box.write(10, box.height / 2, fitted(text, box.width - 14, 9), 9, ink)
+        area.write(10, area.height / 2, fitted(text, area.width - 14, 9), 9, ink)
         return
     defaults = panel["fieldConfig"]["defaults"]
     text = written(value, properties.get("unit", defaults["unit"]))
     steps = properties.get("thresholds", defaults["thresholds"])["steps"]
     if properties.get("custom.cellOptions", {}).get("type") == "gauge":
-        track = box.inside(left=10, top=6, right=64, bottom=6)
+        track = area.inside(left=10, top=6, right=64, bottom=6)
         track.fill(GRID)
         track.inside(right=track.width * (1 - float(np.clip(value, 0, 1)))).fill(step_colour(steps, value))
-        box.write(box.width - 56, box.height / 2, text, 9)
+        area.write(area.width - 56, area.height / 2, text, 9)
     else:
-        box.write(10, box.height / 2, text, 9, step_colour(steps, value) if "thresholds" in properties else TEXT)
+        area.write(10, area.height / 2, text, 9, step_colour(steps, value) if "thresholds" in properties else TEXT)
 
 
 def _rows(answers: list[list[Series]]) -> list[dict[str, str | float]]:

@@ -11,8 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 from numpy.typing import NDArray
 
-from tools.dashboards.drawing.canvas import GRID, SERIES, TEXT, Box, colour, fitted
-from tools.dashboards.drawing.query import Series, Window
+from tools.dashboards.drawing.canvas import GRID, SERIES, TEXT, Area, colour, fitted
+from tools.dashboards.drawing.query import Series, TimeRange
 from tools.dashboards.drawing.units import written
 
 Panel = dict[str, Any]
@@ -22,11 +22,11 @@ Marks = list[tuple[float, str]]  # when, colour
 LEGEND = 20  # pixels a line
 
 
-def curves(box: Box, panel: Panel, answers: list[list[Series]], window: Window, marks: Marks) -> None:
+def curves(area: Area, panel: Panel, answers: list[list[Series]], window: TimeRange, marks: Marks) -> None:
     named = _named(panel, answers)
     inks = {name: _ink(panel, name, index) for index, (name, _) in enumerate(named)}
-    lines = _legend(box, panel, [(name, inks[name]) for name, _ in named])
-    axes = _time_axes(box.inside(left=62, top=4, right=10, bottom=24 + lines * LEGEND), window)
+    lines = _legend(area, panel, [(name, inks[name]) for name, _ in named])
+    axes = _time_axes(area.inside(left=62, top=4, right=10, bottom=24 + lines * LEGEND), window)
     custom = panel["fieldConfig"]["defaults"].get("custom", {})
     stacking = custom.get("stacking", {}).get("mode", "none")
     if stacking != "none":
@@ -44,31 +44,31 @@ def curves(box: Box, panel: Panel, answers: list[list[Series]], window: Window, 
         axes.axvline(at, color=colour(ink), lw=1.2, ls=(0, (2, 2)), alpha=0.9)
 
 
-def density(box: Box, panel: Panel, answers: list[list[Series]], window: Window, marks: Marks) -> None:
+def density(area: Area, panel: Panel, answers: list[list[Series]], window: TimeRange, marks: Marks) -> None:
     """Draw a histogram's buckets, which Prometheus adds up from below, each for itself."""
     found = sorted((series for answer in answers for series in answer), key=lambda series: float(series.labels["le"]))
     times = _grid(window)
     counts = np.diff(np.nan_to_num(_aligned(found, times, window.step)), axis=0, prepend=0)  # (buckets, times)
-    axes = _time_axes(box.inside(left=62, top=4, right=12, bottom=24), window)
+    axes = _time_axes(area.inside(left=62, top=4, right=12, bottom=24), window)
     shown = np.where(counts > 1e-9, counts, np.nan) ** 0.5  # rates of few events would else drown
     edges = np.append(times, times[-1] + window.step) - window.step / 2
     norm = Normalize(0, max(1e-9, float(counts.max())) ** 0.5)
     axes.pcolormesh(edges, np.arange(len(found) + 1), shown, cmap="turbo", norm=norm, linewidth=0)
     axes.set_ylim(0, len(found))
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    every = max(1, round(len(found) * 22 / box.height))
+    every = max(1, round(len(found) * 22 / area.height))
     ticks = range(len(found) - 2, -1, -every)  # the last bucket is unbounded
     axes.set_yticks([tick + 1 for tick in ticks], [written(float(found[tick].labels["le"]), unit) for tick in ticks])
     for at, ink in marks:
         axes.axvline(at, color=colour(ink), lw=1.2, ls=(0, (2, 2)))
 
 
-def states(box: Box, panel: Panel, answers: list[list[Series]], window: Window, marks: Marks) -> None:
+def states(area: Area, panel: Panel, answers: list[list[Series]], window: TimeRange, marks: Marks) -> None:
     named = _named(panel, answers)
     shown = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
-    _legend(box, panel, [(state["text"], colour(state["color"])) for state in shown.values()])
+    _legend(area, panel, [(state["text"], colour(state["color"])) for state in shown.values()])
     widest = max(len(name) for name, _ in named)
-    axes = _time_axes(box.inside(left=min(180, 14 + widest * 6.4), top=4, right=10, bottom=24 + LEGEND), window)
+    axes = _time_axes(area.inside(left=min(180, 14 + widest * 6.4), top=4, right=10, bottom=24 + LEGEND), window)
     for row, (_, series) in enumerate(named):
         for value, state in shown.items():
             times = series.times[series.values == float(value)]
@@ -104,35 +104,37 @@ def _ink(panel: Panel, name: str, index: int) -> str:
     return colour(fixed["fixedColor"]) if fixed else SERIES[index % len(SERIES)]
 
 
-def _legend(box: Box, panel: Panel, entries: list[tuple[str, str]]) -> int:
+def _legend(area: Area, panel: Panel, entries: list[tuple[str, str]]) -> int:
     """Write what is what below the panel; return how many lines that took, two at most."""
     rows: list[list[tuple[float, str, str]]] = [[]]
     x = 12.0
     for name, ink in entries:
-        name = fitted(name, box.width - 60, 8)
+        name = fitted(name, area.width - 60, 8)
         wide = 30 + len(name) * 6.3
-        if x + wide > box.width and rows[-1]:
+        if x + wide > area.width and rows[-1]:
             rows.append([])
             x = 12.0
         rows[-1].append((x, name, ink))
         x += wide
     rows = rows[:2]
     for number, row in enumerate(rows):
-        y = box.height - LEGEND * (len(rows) - number) + LEGEND / 2 - 3
+        y = area.height - LEGEND * (len(rows) - number) + LEGEND / 2 - 3
         for x, name, ink in row:
-            box.inside(left=x, top=y - 1.5, right=box.width - x - 13, bottom=box.height - y - 1.5).fill(ink, rounding=1)
-            box.write(x + 18, y, name, 8, TEXT)
+            area.inside(left=x, top=y - 1.5, right=area.width - x - 13, bottom=area.height - y - 1.5).fill(
+                ink, rounding=1
+            )
+            area.write(x + 18, y, name, 8, TEXT)
     return len(rows)
 
 
-def _time_axes(box: Box, window: Window) -> Axes:
-    axes = box.axes()
+def _time_axes(area: Area, window: TimeRange) -> Axes:
+    axes = area.axes()
     axes.set_xlim(window.start, window.end)
     axes.grid(True, color=GRID, lw=0.7)
     axes.set_axisbelow(True)
     span = window.end - window.start
     fine = next(
-        (step for step in (60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400) if span / step <= box.width / 62),
+        (step for step in (60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400) if span / step <= area.width / 62),
         604800,
     )
     ticks = np.arange(np.ceil(window.start / fine) * fine, window.end, fine)
@@ -141,7 +143,7 @@ def _time_axes(box: Box, window: Window) -> Axes:
     return axes
 
 
-def _grid(window: Window) -> NDArray[np.float64]:
+def _grid(window: TimeRange) -> NDArray[np.float64]:
     return np.arange(window.start, window.end + window.step / 2, window.step)
 
 
@@ -155,7 +157,7 @@ def _aligned(found: list[Series], times: NDArray[np.float64], step: float) -> ND
     return table
 
 
-def _stack(axes: Axes, named: Named, inks: dict[str, str], window: Window, *, share: bool) -> None:
+def _stack(axes: Axes, named: Named, inks: dict[str, str], window: TimeRange, *, share: bool) -> None:
     times = _grid(window)
     table = np.nan_to_num(_aligned([series for _, series in named], times, window.step))
     if share:

@@ -13,7 +13,7 @@ from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis
 from imip.modules.brain_anomaly import MEASURES
 from training.calibration import OperatingPoint, fit_platt
-from training.data.batches import framed
+from training.data.batches import model_inputs
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation.bootstrap import Proportion, estimates
@@ -66,8 +66,11 @@ class BrainAnomaly(BrainMri):
         network = autoencoder.build()
         read_weights(network, weights)
         normals, validation = _normals(dataset.part("train")), dataset.part("validation")
-        normality = score.learn(network, framed(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
-        inputs, is_tumor = framed(validation, autoencoder.SIDE), np.array([sample.is_tumor for sample in validation])
+        normality = score.learn(network, model_inputs(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
+        inputs, is_tumor = (
+            model_inputs(validation, autoencoder.SIDE),
+            np.array([sample.is_tumor for sample in validation]),
+        )
         platt = fit_platt(score.scores(network, normality, inputs), is_tumor)
         graph = score.to_litert(network, normality, platt)
         slices = inputs[..., 0].astype(np.uint8)
@@ -89,7 +92,7 @@ class BrainAnomaly(BrainMri):
         measured = super().judge(module, samples, analyses, groups)
         labels, answers = module.card.labels, module.card.answers
         actual = np.array([self.label(sample.class_name) for sample in samples])
-        answered = np.array([analysis.judgement.label for analysis in analyses])
+        answered = np.array([analysis.decision.label for analysis in analyses])
         likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
         missed = estimates({MISSED: Proportion(answered == self.healthy, actual != self.healthy)}, groups)
         counted = replace(
@@ -147,7 +150,7 @@ def _normals(samples: Sequence[Sample]) -> list[Sample]:
 def _outcomes(measured: Measured) -> dict[str, Any]:
     """Return for each class how often each outcome was answered, with intervals over groups."""
     answers, names = measured.module.card.answers, _class_names(measured)
-    answered = np.array([analysis.judgement.label for analysis in measured.analyses])
+    answered = np.array([analysis.decision.label for analysis in measured.analyses])
     rows: list[list[Any]] = []
     for name in sorted(set(names.tolist())):
         shares = {answer: Proportion(answered == answer, names == name) for answer in answers}

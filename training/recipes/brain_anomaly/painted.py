@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.inference.output import Output
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from training.augmentation.brain import paint_lesion
 from training.evaluation.bootstrap import Proportion, Weights, estimates
 from training.evaluation.measures import average, roc_auc
@@ -27,10 +27,10 @@ def paint_and_judge(measured: Measured) -> dict[str, Any]:
     for row in rows:
         pixels = measured.samples[row].pixels
         painted = paint_lesion(pixels, np.random.default_rng((SEED, row)))
-        framed = frame(painted, measured.module.about.side)
-        output = measured.module.run(framed)
+        model_input = crop_to_head(painted, measured.module.about.side)
+        output = measured.module.run(model_input)
         lesion = np.abs(painted.astype(np.int16) - pixels) > CHANGED
-        heat = framed.to_slice(output.heatmaps[:, :, 0])
+        heat = model_input.to_slice(output.heatmaps[:, :, 0])
         before.append(_score(measured.analyses[row].output))
         after.append(_score(output))
         within.append(bool(lesion[np.unravel_index(heat.argmax(), heat.shape)]))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from imip.inference.module import AnalysisModule
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from imip.modules.brain_anomaly import MEASURES, score_at
 from imip.scan.read import read_scan
 from training.augmentation.brain import paint_lesion
@@ -80,13 +80,13 @@ def draw_samples(module: AnalysisModule, weights: Path, path: Path) -> None:
     figure = sheet("Before, redrawn, and where the error is unusual", "Template brains of samples/, no patients")
     columns = figure.subplots(3, len(slices), squeeze=False)
     for column, pixels in zip(columns.T, slices, strict=True):
-        framed = frame(pixels, autoencoder.SIDE)
-        output = module.run(framed)
-        image, _ = autoencoder.standardise(framed.input[None, :, :, None].astype(np.float32))
+        model_input = crop_to_head(pixels, autoencoder.SIDE)
+        output = module.run(model_input)
+        image, _ = autoencoder.standardise(model_input.pixels[None, :, :, None].astype(np.float32))
         drawn, *_ = autoencoder.redraw(network, image)
-        judgement = module.judge(output)
+        decision = module.decide(output)
         column[0].imshow(image[0, :, :, 0], cmap="gray", vmin=0, vmax=1)
-        column[0].set_title(f"{judgement.label}\nP(Anomaly) {output.probabilities[0]:.2f}", fontsize=10)
+        column[0].set_title(f"{decision.label}\nP(Anomaly) {output.probabilities[0]:.2f}", fontsize=10)
         column[1].imshow(drawn[0, :, :, 0], cmap="gray", vmin=0, vmax=1)
         column[2].imshow(output.heatmaps[:, :, 0], cmap="magma", vmin=0)
     for axes in columns.ravel():

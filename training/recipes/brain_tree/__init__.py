@@ -98,7 +98,7 @@ def tables(trained: Mapping[str, NDArray[Any]], measured: Measured) -> dict[str,
     """Return what the tree was chosen by, what it leans on and what shakes it, as tables of the card."""
     depth, by_depth = int(trained["depth"]), trained["scores_by_depth"]
     others = zip(trained["others"].tolist(), trained["scores_of_others"], strict=True)
-    asked = [{reason.measure for reason in analysis.judgement.reasons} for analysis in measured.analyses]
+    asked = [{reason.measure for reason in analysis.decision.reasons} for analysis in measured.analyses]
     order = np.argsort(-trained["importance"], kind="stable")
     return {
         "depth": {
@@ -145,9 +145,9 @@ def _score(scores: NDArray[np.float64]) -> list[float]:
 def _in_look(look: Look, measured: Measured) -> list[float]:
     """Return how often the labels are right in a look, and how often they are those of the scans as they are."""
     pictures = (look.change(analysis.scan.pixels, look.measured) for analysis in measured.analyses)
-    labels = [analyse(encode_png(picture), measured.module).judgement.label for picture in pictures]
+    labels = [analyse(encode_png(picture), measured.module).decision.label for picture in pictures]
     right = [label == TYPES[sample.class_name] for label, sample in zip(labels, measured.samples, strict=True)]
-    same = [label == analysis.judgement.label for label, analysis in zip(labels, measured.analyses, strict=True)]
+    same = [label == analysis.decision.label for label, analysis in zip(labels, measured.analyses, strict=True)]
     return [round(float(np.mean(right)), 4), round(float(np.mean(same)), 4)]
 
 

@@ -132,7 +132,7 @@ def arrays(tree: DecisionTreeClassifier, values: NDArray[np.float32], labels: ND
 
 def _measures(scan: Scan) -> list[float]:
     features = image_features(scan)
-    values = features | texture_features(BrainTree.prepare(scan, features).input)
+    values = features | texture_features(BrainTree.prepare(scan, features).pixels)
     return [values[name] for name in ALL]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from imip.modules.brain_tumor_type import AMBIGUOUS, HEALTHY
 from training.calibration import fit_temperature
-from training.data.batches import framed
+from training.data.batches import model_inputs
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation import multiclass
@@ -49,7 +49,7 @@ class BrainTumorType(BrainMriTypes):
         network = build(mobilenet.untrained(), len(self.module.about.labels))
         read_weights(network, weights)
         validation, labels = self._labelled(dataset.part("validation"))
-        inputs = framed(validation, self.module.about.side)
+        inputs = model_inputs(validation, self.module.about.side)
         temperature = fit_temperature(logits(network, inputs), labels)
         graph = to_litert(network, temperature, EMBEDDED)
         slices = inputs[..., 0].astype(np.uint8)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from training.augmentation.brain import augment, match_tones
 from training.data.balance import class_weights
 from training.data.batches import Batch, as_inputs
@@ -108,7 +108,7 @@ def see(samples: Sequence[Sample], index: int, look: int) -> NDArray[np.uint8]:
         if rng.random() < TONED:
             pixels = match_tones(pixels, samples[rng.integers(len(samples))].pixels)
         pixels = augment(pixels, rng)
-    return frame(pixels, SIDE).input
+    return crop_to_head(pixels, SIDE).pixels
 
 
 class KeptBatches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.modules.brain_tumor_type import HEALTHY, TYPES, BrainTumorType, decide
+from imip.modules.brain_tumor_type import HEALTHY, TYPES, BrainTumorType, choose_label
 from training.calibration import CalibrationError
 
 LABELS: Final = BrainTumorType.about.labels
@@ -43,7 +43,7 @@ def choose(probabilities: Probabilities, actual: NDArray[np.str_]) -> dict[str, 
 def answers(probabilities: Probabilities, thresholds: Mapping[str, float]) -> NDArray[np.str_]:
     """Return what the module answers, (n,), by its own rule."""
     rows = (dict(zip(LABELS, row, strict=True)) for row in probabilities.tolist())
-    return np.array([decide(row, thresholds) for row in rows])
+    return np.array([choose_label(row, thresholds) for row in rows])
 
 
 def youden(score: NDArray[np.float64], is_positive: NDArray[np.bool_], cost: float) -> float:

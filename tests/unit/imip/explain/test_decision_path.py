@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from imip.explain import decision_path
 from imip.explain.decision_path import LARGEST, LIGHT, NARROWEST, TAKEN, draw_below, draw_path
-from imip.inference.decision import Compared, Judgement, Reason
+from imip.inference.decision import Compared, Decision, Reason
 
 ABOVE = Reason("left-right symmetry 0.912 is above 0.83", "symmetry", 0.912, 0.83, "above")
 BELOW = replace(ABOVE, text="left-right symmetry 0.5 is at most 0.83", value=0.5, compared="at most")
 MEASURE = Reason("error 0.8 standard deviations above the mean", "error", 0.8, None, None)
-JUDGEMENT = Judgement(
+JUDGEMENT = Decision(
     label="Glioma",
     confidence=0.8,
     probabilities={"No Tumor": 0.05, "Meningioma": 0.1, "Glioma": 0.8, "Pituitary": 0.05},

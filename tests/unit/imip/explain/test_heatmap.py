@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from imip.explain.heatmap import HOT, encode_png, lay_over_slice
 from imip.explain.overlay import CAPTION_HEIGHT, LONGEST_VIEW, SHORTEST_VIEW, draw_overlay
-from imip.inference.preprocessing import Box, Framed, frame
+from imip.inference.preprocessing import ModelInput, Region, crop_to_head
 
 
-def whole(height: int, width: int) -> Framed:
-    """A framed slice whose head is all of it."""
-    return frame(np.full((height, width), 200, np.uint8), 128)
+def whole(height: int, width: int) -> ModelInput:
+    """A cropped slice whose head is all of it."""
+    return crop_to_head(np.full((height, width), 200, np.uint8), 128)
 
 
 def spot(row: int, column: int, side: int = 16) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ def test_what_is_exactly_half_as_hot_as_the_peak_is_not_highlighted() -> None:
     halves = np.full((16, 16), 0.5, np.float32)
     halves[2, 3] = 1
     heatmap = lay_over_slice(halves, whole(16, 16))
-    assert heatmap.hot_box == Box(2, 3, 3, 4)
+    assert heatmap.hot_box == Region(2, 3, 3, 4)
     assert heatmap.area_ratio == 1 / 256
 
 
@@ -87,8 +87,8 @@ def test_the_picture_keeps_the_slices_aspect_above_the_caption(
 
 def test_the_picture_is_coloured_where_it_is_hot_alone() -> None:
     pixels = np.full((320, 320), 100, np.uint8)
-    framed = frame(pixels, 128)
-    drawn = draw_overlay(pixels, lay_over_slice(spot(3, 3), framed))[:-CAPTION_HEIGHT].astype(int)
+    model_input = crop_to_head(pixels, 128)
+    drawn = draw_overlay(pixels, lay_over_slice(spot(3, 3), model_input))[:-CAPTION_HEIGHT].astype(int)
     colourful = np.ptp(drawn, axis=2) > 30
     assert colourful[40:100, 40:100].any()
     assert not colourful[200:, 200:].any()
@@ -112,5 +112,5 @@ def test_png_encoding_loses_nothing() -> None:
 
 
 def test_boxes_know_their_sides() -> None:
-    box = Box(1, 2, 11, 32)
+    box = Region(1, 2, 11, 32)
     assert (box.height, box.width) == (10, 30)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.inference import features, heatmap_features
-from imip.inference.features import EVIDENCE_FEATURES, FEATURES, IMAGE_FEATURES, evidence_features, image_features
+from imip.inference import features
+from imip.inference import heatmap_features as heatmap_module
+from imip.inference.features import FEATURES, HEATMAP_FEATURES, IMAGE_FEATURES, image_features
+from imip.inference.heatmap_features import heatmap_features
 from imip.scan.read import Scan, read_scan
 
 Picture = NDArray[np.uint8]
@@ -61,13 +63,13 @@ def zoomed(pixels: Picture) -> Picture:
 
 def test_the_names_stand_in_order_and_once() -> None:
     assert tuple(measured(SAMPLE)) == IMAGE_FEATURES
-    assert tuple(evidence_features(np.ones((4, 4), np.float32), 0.9)) == EVIDENCE_FEATURES
-    assert FEATURES == IMAGE_FEATURES + EVIDENCE_FEATURES
+    assert tuple(heatmap_features(np.ones((4, 4), np.float32), 0.9)) == HEATMAP_FEATURES
+    assert FEATURES == IMAGE_FEATURES + HEATMAP_FEATURES
     assert len(set(FEATURES)) == len(FEATURES) and len(IMAGE_FEATURES) >= 20
 
 
 def test_every_feature_is_described_and_nothing_else() -> None:
-    functions = [value for module in (features, heatmap_features) for value in vars(module).values() if callable(value)]
+    functions = [value for module in (features, heatmap_module) for value in vars(module).values() if callable(value)]
     text = "\n".join(function.__doc__ or "" for function in functions if function.__module__.startswith("imip."))
     named = [names.split(", ") for names in features_named(text)]
     assert set(itertools.chain(*named)) == set(FEATURES)
@@ -242,7 +244,7 @@ def test_layout_and_grey_levels_do_not_depend_on_the_size_of_the_slice() -> None
 def test_evidence_on_one_cell_is_placed_in_its_middle() -> None:
     heatmap = np.zeros((4, 8), np.float32)
     heatmap[1, 6] = 3
-    values = evidence_features(heatmap, 0.75)
+    values = heatmap_features(heatmap, 0.75)
     assert values == {
         "confidence": 0.75,
         "evidence_area_ratio": 1 / 32,
@@ -255,7 +257,7 @@ def test_evidence_on_one_cell_is_placed_in_its_middle() -> None:
 
 
 def test_even_evidence_is_centred_and_covers_everything() -> None:
-    values = evidence_features(np.full((16, 16), 0.5, np.float32), 1)
+    values = heatmap_features(np.full((16, 16), 0.5, np.float32), 1)
     assert values["evidence_area_ratio"] == 1
     assert values["evidence_row"] == values["evidence_column"] == pytest.approx(0.5)
 
@@ -263,7 +265,7 @@ def test_even_evidence_is_centred_and_covers_everything() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (16, 16)])
 @pytest.mark.parametrize("heat", [0.0, 1e-45, 1e-30, 3e38])
 def test_evidence_is_finite_down_to_none_at_all(shape: tuple[int, int], heat: float) -> None:
-    values = evidence_features(np.full(shape, heat, np.float32), 0.5)
+    values = heatmap_features(np.full(shape, heat, np.float32), 0.5)
     assert all(type(value) is float and math.isfinite(value) for value in values.values())
     assert values["evidence_row"] == pytest.approx(0.5)
     assert values["evidence_area_ratio"] == (heat > 0)

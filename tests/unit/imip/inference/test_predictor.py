@@ -1,4 +1,4 @@
-"""From an output to a judgement, distances to a reference, the path of one scan, and the settings."""
+"""From an output to a decision, distances to a reference, the path of one scan, and the settings."""
 
 import re
 from pathlib import Path
@@ -61,8 +61,8 @@ def test_certainty_is_certain(module: AnalysisModule, tumor: float) -> None:
 
 
 def test_a_foreign_embedding_gets_a_warning_and_a_known_one_does_not(module: AnalysisModule) -> None:
-    assert not module.is_foreign(output(0.5))
-    assert module.is_foreign(output(0.5, REFERENCE.mean(axis=0) + 1000 * REFERENCE.std() + 1000))
+    assert not module.is_out_of_distribution(output(0.5))
+    assert module.is_out_of_distribution(output(0.5, REFERENCE.mean(axis=0) + 1000 * REFERENCE.std() + 1000))
 
 
 def test_distance_is_zero_at_the_mean_and_counts_standard_deviations() -> None:

@@ -14,7 +14,7 @@ from imip.inference.artifact import Artifact, read_artifact
 from imip.inference.card import Card
 from imip.inference.output import Output
 from imip.inference.predictor import analyse, explain
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
@@ -86,9 +86,9 @@ def test_a_slice_is_confidently_normal_borderline_or_confidently_an_anomaly(modu
 
 def test_a_borderline_answer_is_as_sure_as_its_likelier_label_and_says_that_it_settles_nothing(module, output):
     lowest, highest = (module.card.decision.at(name) for name in ("uncertain_from", "uncertain_to"))
-    judgement = module.judge(at(output, module, (lowest + highest) / 2))
-    assert judgement.confidence == pytest.approx(max(judgement.probabilities.values()))
-    assert judgement.advice is not None and "settles nothing" in judgement.advice
+    decision = module.judge(at(output, module, (lowest + highest) / 2))
+    assert decision.confidence == pytest.approx(max(decision.probabilities.values()))
+    assert decision.advice is not None and "settles nothing" in decision.advice
 
 
 def test_nothing_is_called_normal_that_is_more_probably_an_anomaly(module):
@@ -103,9 +103,9 @@ def test_the_reasons_are_both_measures_and_what_their_mean_was_asked(module, out
         (lowest + 0.01, "Borderline", ["at most", "at least"]),
         (lowest - 0.01, "Normal", ["at most", "below"]),
     ):
-        judgement = module.judge(at(output, module, anomaly))
-        error, distance, *asked = judgement.reasons
-        assert judgement.label == label
+        decision = module.judge(at(output, module, anomaly))
+        error, distance, *asked = decision.reasons
+        assert decision.label == label
         assert [reason.compared for reason in asked] == answers
         for reason in asked:
             assert reason.value == pytest.approx((error.value + distance.value) / 2, abs=1e-5)
@@ -147,8 +147,8 @@ def test_the_sample_with_a_mass_scores_higher_and_its_error_is_largest_in_the_ma
 
 
 def test_a_blank_picture_gets_a_finite_answer(module):
-    judgement = analyse(encode_png(np.zeros((64, 64), np.uint8)), module).judgement
-    assert np.isfinite([judgement.confidence, *(reason.value for reason in judgement.reasons)]).all()
+    decision = analyse(encode_png(np.zeros((64, 64), np.uint8)), module).decision
+    assert np.isfinite([decision.confidence, *(reason.value for reason in decision.reasons)]).all()
 
 
 def test_each_group_of_near_duplicates_counts_the_same():
@@ -180,14 +180,14 @@ def test_a_model_that_is_certain_of_all_still_has_limits_with_a_finite_score():
 
 
 def test_a_tumor_is_missed_where_it_was_answered_normal(measured):
-    answered = [a.judgement.label for a, s in zip(measured.analyses, measured.samples, strict=True) if s.is_tumor]
+    answered = [a.decision.label for a, s in zip(measured.analyses, measured.samples, strict=True) if s.is_tumor]
     missed = measured.report.metrics["false_negative_rate"].value
     assert missed == pytest.approx(answered.count("Normal") / len(answered))
     assert measured.report.as_dict()["healthy_label"] == "Normal"
 
 
 def test_borderline_answers_are_counted_as_such(measured):
-    answered = [analysis.judgement.label for analysis in measured.analyses]
+    answered = [analysis.decision.label for analysis in measured.analyses]
     counts = measured.report.confusion
     assert sum(row["Borderline"] for row in counts.values()) == answered.count("Borderline")
     assert sum(row["Normal"] for row in counts.values()) == answered.count("Normal")
@@ -234,8 +234,8 @@ def test_another_network_is_not_drawn_with_the_shipped_ones_losses_and_reconstru
 def test_the_shipped_graph_is_made_of_the_shipped_weights_and_the_cards_calibration(module, output):
     network = autoencoder.build()
     read_weights(network, recipe.BrainAnomaly(BrainAnomaly).weights)
-    framed = frame(read_scan(SCAN).pixels, autoencoder.SIDE)
-    image, _ = autoencoder.standardise(framed.input[None, :, :, None].astype(np.float32))
+    model_input = crop_to_head(read_scan(SCAN).pixels, autoencoder.SIDE)
+    image, _ = autoencoder.standardise(model_input.pixels[None, :, :, None].astype(np.float32))
     *_, looks = autoencoder.redraw(network, image)
     assert output.embedding == pytest.approx(looks[0].numpy(), abs=1e-4)
     platt = Platt(**module.card.calibration.parameters)

@@ -54,9 +54,9 @@ def question(measure: str) -> BrainTree:
 @pytest.mark.parametrize("scan", SCANS, ids=lambda path: path.stem)
 def test_the_path_leads_from_the_measures_to_the_answer(module: BrainTree, scan: Path) -> None:
     analysis = analyse(scan.read_bytes(), module)
-    judgement = analysis.judgement
-    assert judgement.reasons and judgement.confidence == max(judgement.probabilities.values())
-    for reason in judgement.reasons:
+    decision = analysis.decision
+    assert decision.reasons and decision.confidence == max(decision.probabilities.values())
+    for reason in decision.reasons:
         assert reason.compared == ("above" if reason.value > reason.threshold else "at most")
         assert f" is {reason.compared} " in reason.text
         if reason.measure in analysis.features:
@@ -65,14 +65,14 @@ def test_the_path_leads_from_the_measures_to_the_answer(module: BrainTree, scan:
 
 def test_it_is_confident_from_the_cards_threshold_on(module: BrainTree) -> None:
     confident = module.card.decision.thresholds["confident"]
-    judged = [analyse(encode_png(head(seed)), module).judgement for seed in range(12)]
-    for judgement in judged:
-        assert (judgement.decision == "confident") == (judgement.confidence >= confident)
+    judged = [analyse(encode_png(head(seed)), module).decision for seed in range(12)]
+    for decision in judged:
+        assert (decision.certainty == "confident") == (decision.confidence >= confident)
 
 
 def test_what_surrounds_the_head_does_not_change_the_answer(module: BrainTree) -> None:
     pixels = analyse(SCANS[1].read_bytes(), module).scan.pixels
-    alone, padded = (analyse(encode_png(np.pad(pixels, margin)), module).judgement for margin in (0, 4))
+    alone, padded = (analyse(encode_png(np.pad(pixels, margin)), module).decision for margin in (0, 4))
     assert padded.label == alone.label
     assert padded.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
 
@@ -80,16 +80,16 @@ def test_what_surrounds_the_head_does_not_change_the_answer(module: BrainTree) -
 def test_the_heatmap_is_laid_on_the_head(module: BrainTree) -> None:
     analysis = analyse(SCANS[1].read_bytes(), module)
     heatmap = explain(analysis)
-    assert heatmap.peak is not None and analysis.judgement.advice is None
+    assert heatmap.peak is not None and analysis.decision.advice is None
     assert analysis.scan.pixels[heatmap.values > 0.5].mean() > 30
 
 
 def test_a_path_without_a_place_has_an_empty_heatmap_and_says_so() -> None:
     analysis = analyse(SCANS[0].read_bytes(), question("foreground_aspect"))
     assert explain(analysis).peak is None
-    assert analysis.judgement.advice == NO_PLACE
+    assert analysis.decision.advice == NO_PLACE
     placed = analyse(SCANS[0].read_bytes(), question("lbp_1_4"))
-    assert explain(placed).peak is not None and placed.judgement.advice is None
+    assert explain(placed).peak is not None and placed.decision.advice is None
 
 
 def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
@@ -97,7 +97,7 @@ def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
     drawn = cv2.imdecode(np.frombuffer(overlay_png(analysis, explain(analysis)), np.uint8), cv2.IMREAD_COLOR)
     plain = draw_overlay(analysis.scan.pixels, explain(analysis))
     assert np.array_equal(drawn[: len(plain), : plain.shape[1]], plain)
-    assert len(drawn) > len(plain) + 40 * len(analysis.judgement.reasons)
+    assert len(drawn) > len(plain) + 40 * len(analysis.decision.reasons)
 
 
 def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_make(module: BrainTree) -> None:
@@ -110,7 +110,7 @@ def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_ma
 @pytest.mark.parametrize("shape", [(1, 1), (300, 2), (64, 64)])
 def test_a_blank_picture_of_any_shape_is_answered(module: BrainTree, shape: tuple[int, int], value: int) -> None:
     analysis = analyse(encode_png(np.full(shape, value, np.uint8)), module)
-    assert sum(analysis.judgement.probabilities.values()) == pytest.approx(1)
+    assert sum(analysis.decision.probabilities.values()) == pytest.approx(1)
     assert all(np.isfinite(list(analysis.features.values())))
 
 
@@ -173,7 +173,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_grown_tree_is_served_and_its_reference_is_the_validation_part(grown: Path) -> None:
     artifact = read_artifact(grown / "run" / "artifact")
     assert artifact.reference.shape[1] == len(MEASURES)
-    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).judgement.reasons
+    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).decision.reasons
 
 
 def test_its_card_tells_what_it_was_chosen_by_what_it_leans_on_and_what_shakes_it(grown: Path) -> None:

@@ -13,10 +13,10 @@ from imip.errors import ArtifactError
 from imip.inference.artifact import read_artifact, read_card
 from imip.inference.output import Output
 from imip.inference.predictor import analyse
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from imip.inference.runtime import GRAPH
 from imip.modules import load
-from imip.modules.brain_tumor_type import AMBIGUOUS, BrainTumorType, decide
+from imip.modules.brain_tumor_type import AMBIGUOUS, BrainTumorType, choose_label
 from imip.scan.read import read_scan
 from tests.support.heads import head
 from tests.support.scan_files import picture_bytes
@@ -53,7 +53,7 @@ def module() -> BrainTumorType:
     ],
 )
 def test_healthy_is_decided_first_then_the_likeliest_type(probabilities, answer):
-    assert decide(dict(zip(LABELS, probabilities, strict=True)), THRESHOLDS) == answer
+    assert choose_label(dict(zip(LABELS, probabilities, strict=True)), THRESHOLDS) == answer
     assert answers(np.array([probabilities]), THRESHOLDS).tolist() == [answer]
 
 
@@ -63,12 +63,12 @@ def judged(module: BrainTumorType, *probabilities: float):
 
 
 def test_an_ambiguous_slice_names_no_label_and_sends_to_a_physician(module):
-    judgement = judged(module, 0.25, 0.25, 0.24, 0.26)
-    assert (judgement.label, judgement.decision) == ("Ambiguous", "uncertain")
-    assert judgement.confidence == pytest.approx(0.26) and judgement.heatmap == LABELS.index("Pituitary")
-    assert judgement.advice is not None and "physician" in judgement.advice
-    assert [reason.measure for reason in judgement.reasons] == ["probability of No Tumor", "probability of Pituitary"]
-    assert all(reason.value < reason.threshold and "misses" in reason.text for reason in judgement.reasons)
+    decision = judged(module, 0.25, 0.25, 0.24, 0.26)
+    assert (decision.label, decision.certainty) == ("Ambiguous", "uncertain")
+    assert decision.confidence == pytest.approx(0.26) and decision.heatmap == LABELS.index("Pituitary")
+    assert decision.advice is not None and "physician" in decision.advice
+    assert [reason.measure for reason in decision.reasons] == ["probability of No Tumor", "probability of Pituitary"]
+    assert all(reason.value < reason.threshold and "misses" in reason.text for reason in decision.reasons)
 
 
 def test_an_answer_comes_with_the_stages_that_led_to_it(module):
@@ -83,9 +83,9 @@ def test_an_answer_comes_with_the_stages_that_led_to_it(module):
 def test_a_probability_on_its_threshold_is_at_least_that():
     artifact = read_artifact(ARTIFACT)
     artifact.card.decision.thresholds["No Tumor"] = 0.5
-    judgement = judged(BrainTumorType(artifact), 0.5, 0.5, 0.0, 0.0)
-    (reason,) = judgement.reasons
-    assert (judgement.label, reason.value, reason.compared) == ("No Tumor", reason.threshold, "at least")
+    decision = judged(BrainTumorType(artifact), 0.5, 0.5, 0.0, 0.0)
+    (reason,) = decision.reasons
+    assert (decision.label, reason.value, reason.compared) == ("No Tumor", reason.threshold, "at least")
 
 
 def test_the_cut_keeps_positives_and_lets_fewer_negatives_pass_the_more_they_cost():
@@ -122,7 +122,7 @@ def test_the_shipped_graph_agrees_with_keras_on_real_scans():
     read_weights(network, ROOT / "training" / "weights" / "brain-tumor-type.npz")
     temperature = Temperature(**read_card(ARTIFACT).calibration.parameters)
     scans = [ROOT / "samples" / name for name in ("brain-axial.png", "brain-axial-lesion.png")]
-    inputs = [frame(read_scan(path.read_bytes()).pixels, SIDE).input for path in scans]
+    inputs = [crop_to_head(read_scan(path.read_bytes()).pixels, SIDE).pixels for path in scans]
     assert prove(network, temperature, (ARTIFACT / GRAPH).read_bytes(), inputs).holds
 
 
@@ -187,7 +187,7 @@ def test_answers_kept_of_other_scans_are_not_taken_for_these(tmp_path):
 
 def test_looks_of_a_slice_differ_and_the_first_is_the_slice_as_served():
     samples = labelled(2)[0]
-    assert np.array_equal(stages.see(samples, 0, 0), frame(samples[0].pixels, SIDE).input)
+    assert np.array_equal(stages.see(samples, 0, 0), crop_to_head(samples[0].pixels, SIDE).pixels)
     first, second = (stages.see(samples, 0, look) for look in (1, 2))
     assert not np.array_equal(first, second)
     assert np.array_equal(first, stages.see(samples, 0, 1))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse, explain
-from imip.inference.preprocessing import Box
+from imip.inference.preprocessing import Region
 from imip.inference.runtime import GRAPH
 from imip.modules import load
 from imip.modules.chest_pneumonia import ChestPneumonia
@@ -45,20 +45,20 @@ def prepared(pixels: NDArray[np.uint8]):
 
 def test_a_picture_of_the_data_sets_own_size_passes_unchanged() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
-    framed = prepared(pixels)
-    assert np.array_equal(framed.input, pixels)
-    assert framed.region == Box(0, 0, 28, 28)
+    model_input = prepared(pixels)
+    assert np.array_equal(model_input.pixels, pixels)
+    assert model_input.region == Region(0, 0, 28, 28)
 
 
 @pytest.mark.parametrize(
-    ("shape", "region"), [((2000, 2500), Box(0, 250, 2000, 2250)), ((2500, 2001), Box(249, 0, 2250, 2001))]
+    ("shape", "region"), [((2000, 2500), Region(0, 250, 2000, 2250)), ((2500, 2001), Region(249, 0, 2250, 2001))]
 )
-def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, int], region: Box) -> None:
-    framed = prepared(film(*shape))
-    assert framed.input.shape == (28, 28)
-    assert framed.region == region
+def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, int], region: Region) -> None:
+    model_input = prepared(film(*shape))
+    assert model_input.pixels.shape == (28, 28)
+    assert model_input.region == region
     small = cv2.resize(film(2000, 2000), (28, 28), interpolation=cv2.INTER_AREA)
-    assert np.abs(framed.input.astype(int) - small).max() <= 3
+    assert np.abs(model_input.pixels.astype(int) - small).max() <= 3
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (28, 28), (27, 31), (28, 40), (29, 29), (333, 250), (1001, 1503)])
@@ -68,17 +68,17 @@ def test_the_square_is_reduced_by_area_means_and_enlarged_by_interpolation(shape
     top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
     square = pixels[top : top + edge, left : left + edge]
     how = cv2.INTER_AREA if edge > 28 else cv2.INTER_LINEAR
-    assert np.array_equal(prepared(pixels).input, cv2.resize(square, (28, 28), interpolation=how))
+    assert np.array_equal(prepared(pixels).pixels, cv2.resize(square, (28, 28), interpolation=how))
 
 
 def test_what_stands_beside_the_square_does_not_reach_the_model() -> None:
     marked = film(2000, 2500)
     marked[100:300, 2300:2450] = 255
-    assert np.array_equal(prepared(marked).input, prepared(film(2000, 2500)).input)
+    assert np.array_equal(prepared(marked).pixels, prepared(film(2000, 2500)).pixels)
 
 
 def test_a_film_smaller_than_the_input_is_enlarged() -> None:
-    assert prepared(film(20, 24)).input.shape == (28, 28)
+    assert prepared(film(20, 24)).pixels.shape == (28, 28)
 
 
 def test_the_heatmap_of_a_full_size_film_lies_within_its_square(module: AnalysisModule) -> None:
@@ -93,7 +93,7 @@ def test_a_film_with_bright_air_is_answered_as_one_with_dark_air(module: Analysi
     attributes = {"Modality": "CR", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1"}
     dark = dicom_bytes(data_set(pixels, **attributes))
     bright = dicom_bytes(data_set(255 - pixels, **attributes, PhotometricInterpretation="MONOCHROME1"))
-    answers = [analyse(data, module).judgement for data in (dark, bright)]
+    answers = [analyse(data, module).decision for data in (dark, bright)]
     assert answers[0].probabilities == answers[1].probabilities
 
 
@@ -124,6 +124,6 @@ def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: Anal
     artifact, side = REPOSITORY / "models" / "chest-pneumonia", ChestPneumonia.about.side
     network = build(side, 1)
     read_weights(network, recipe.find("chest-pneumonia").weights)
-    inputs = [prepared(film(height, 600)).input for height in (500, 600, 700)]
+    inputs = [prepared(film(height, 600)).pixels for height in (500, 600, 700)]
     platt = Platt(**module.card.calibration.parameters)
     assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds

@@ -43,4 +43,4 @@ def test_analyses_are_gathered_as_they_were_judged(head: bytes, png: bytes) -> N
         assert gathered.features[row].tolist() == pytest.approx(
             [analysis.features[name] for name in FEATURES], rel=1e-6
         )
-        assert gathered.labels[row] == analysis.judgement.label
+        assert gathered.labels[row] == analysis.decision.label

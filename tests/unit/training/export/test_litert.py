@@ -8,7 +8,7 @@ import pytest
 
 from imip.errors import ArtifactError
 from imip.inference.artifact import read_card
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from imip.inference.runtime import GRAPH, Graph
 from imip.scan.read import read_scan
 from training.calibration import Platt, Temperature
@@ -40,7 +40,7 @@ def shipped() -> keras.Sequential:
 def test_the_shipped_graph_agrees_with_keras_on_real_scans(shipped):
     folder = ROOT / "models" / "brain-tumor"
     platt = Platt(**read_card(folder).calibration.parameters)
-    inputs = [frame(read_scan(path.read_bytes()).pixels, 128).input for path in SCANS]
+    inputs = [crop_to_head(read_scan(path.read_bytes()).pixels, 128).pixels for path in SCANS]
     assert prove(shipped, platt, (folder / GRAPH).read_bytes(), inputs).holds
 
 
@@ -67,7 +67,7 @@ def test_a_graph_of_several_labels_agrees_with_keras_whatever_is_pooled():
 def test_a_graph_of_other_weights_is_refused(shipped):
     graph = to_litert(build(), Platt(1.0, 0.0))
     with pytest.raises(ArtifactError, match="does not agree"):
-        prove(shipped, Platt(1.0, 0.0), graph, [frame(read_scan(SCANS[0].read_bytes()).pixels, 128).input])
+        prove(shipped, Platt(1.0, 0.0), graph, [crop_to_head(read_scan(SCANS[0].read_bytes()).pixels, 128).pixels])
 
 
 def test_rounded_weights_survive_being_written(tmp_path):
@@ -82,7 +82,7 @@ def test_rounded_weights_survive_being_written(tmp_path):
 def test_brightness_and_contrast_of_a_scan_do_not_change_the_answer():
     network = build()
     graph = Graph(to_litert(network, Platt(1.0, 0.0)))
-    pixels = frame(read_scan((ROOT / "samples" / "brain-axial.png").read_bytes()).pixels, 128).input
+    pixels = crop_to_head(read_scan((ROOT / "samples" / "brain-axial.png").read_bytes()).pixels, 128).pixels
     darker = (pixels * 0.5).astype(np.uint8)
     assert np.allclose(graph.run(pixels).probabilities, graph.run(darker).probabilities, atol=0.02)
 

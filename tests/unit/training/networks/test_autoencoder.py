@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from imip.errors import ArtifactError
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from tests.support.heads import head
 from training.calibration import Platt
 from training.networks.autoencoder import BATCH, SIDE, Batches, build, fit, standardise
 from training.recipes.brain_anomaly import score
 
 HEADS = [head(seed) for seed in range(BATCH)]
-INPUTS = np.stack([frame(pixels, SIDE).input for pixels in HEADS])[..., None].astype(np.float32)
+INPUTS = np.stack([crop_to_head(pixels, SIDE).pixels for pixels in HEADS])[..., None].astype(np.float32)
 EVEN = np.ones(len(HEADS))
 
 
@@ -76,10 +76,10 @@ def test_measures_are_in_standard_deviations_of_the_training_slices(network, nor
 def test_what_is_painted_into_a_head_stands_out_of_its_error_map(network, normality):
     painted = HEADS[0] // 2
     cv2.circle(painted, (40, 50), 9, 255, -1)
-    framed = frame(painted, SIDE)
-    pixels = framed.input[None, :, :, None].astype(np.float32)
+    model_input = crop_to_head(painted, SIDE)
+    pixels = model_input.pixels[None, :, :, None].astype(np.float32)
     unusual = score.measure(network, normality, pixels)[1].numpy()[0, :, :, 0]
-    row, column = np.unravel_index(framed.to_slice(unusual).argmax(), painted.shape)
+    row, column = np.unravel_index(model_input.to_slice(unusual).argmax(), painted.shape)
     assert np.hypot(row - 50, column - 40) < 14
 
 

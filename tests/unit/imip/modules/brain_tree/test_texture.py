@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import frame
+from imip.inference.preprocessing import crop_to_head
 from imip.modules.brain_tree.texture import DISTANCES, PATTERNS, RADII, TEXTURE_FEATURES, texture, texture_features
 from imip.scan.read import read_scan
 from tests.support.server import REPOSITORY
 
 Picture = NDArray[np.uint8]
 SIDE = 64
-HEAD = frame(read_scan((REPOSITORY / "samples" / "brain-axial.png").read_bytes()).pixels, 128).input
+HEAD = crop_to_head(read_scan((REPOSITORY / "samples" / "brain-axial.png").read_bytes()).pixels, 128).pixels
 ROWS, COLUMNS = np.indices((SIDE, SIDE))
 PICTURES = {
     "black": np.zeros((SIDE, SIDE), np.uint8),
