@@ -35,7 +35,7 @@ def check(module: Module = "brain-tumor", since: Since = None, until: Until = No
         raise typer.Exit(_say("Too few independent findings to say anything."))
     checks.keep(engine, found)
     typer.echo(f"{found.window_size} independent findings of {found.window_rows}, {found.since} to {found.until},")
-    typer.echo(f"against reference {found.reference} of {found.reference_size}:\n{_table(found.results)}")
+    typer.echo(f"against reference {found.reference} of {found.reference_size}:\n{_table(found.detectors)}")
     if found.drifted:
         raise typer.Exit(DRIFTED)
 
@@ -139,15 +139,15 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
     from tqdm import tqdm
 
     from imip.inference.predictor import analyse
-    from monitoring.drift.findings import of_analyses
+    from monitoring.drift.arrays import PredictionArrays
     from monitoring.drift.near_duplicates import independent_rows
     from serving.drift_monitor import served
 
     need(*DETECTORS)
     _, watch = watched(module)
     used, model = watch.reference(), served(module)
-    analyses = (analyse(scan, model) for scan in tqdm(stream, total=number, desc=name, unit="scan"))
-    findings = of_analyses(analyses, used.findings.names)
+    scans = tqdm(stream, total=number, desc=name, unit="scan")
+    findings = PredictionArrays.of((analyse(scan, model).prediction for scan in scans), used.findings.names)
     findings = findings.take(independent_rows(findings, used.kinship))
     few = len(findings) < 2  # a scatter takes two
     told = "Too few to say anything." if few else _table(watch.results(used, findings))

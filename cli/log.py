@@ -11,9 +11,9 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from imip.oversight import Interval
     from imip.settings import Settings
     from monitoring.drift.checker import Watch
+    from monitoring.performance.types import Interval
 
 log = typer.Typer(no_args_is_help=True, help="The prediction log.")
 report = typer.Typer(no_args_is_help=True, help="Pages to read and to keep.")

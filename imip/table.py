@@ -3,9 +3,14 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow
@@ -15,6 +20,30 @@ Kind = Literal["text", "number", "count", "flag", "moment", "texts", "texts by n
 Row = Mapping[str, Any]  # by column
 
 CHUNK = 5_000  # rows of one group of a Parquet file
+KINDS: dict[Any, Kind] = {
+    str: "text",
+    float: "number",
+    int: "count",
+    bool: "flag",
+    datetime: "moment",
+    tuple[str, ...]: "texts",
+    Mapping[str, str]: "texts by name",
+    Mapping[str, float]: "numbers by name",
+    NDArray[np.float32]: "vector",
+}
+
+
+def kinds(row: type[Any]) -> dict[str, Kind]:
+    """Return what kind of column each field of a dataclass makes; a field of another type makes none."""
+    hints = {name: _required(hint) for name, hint in get_type_hints(row).items()}
+    return {name: KINDS[hint] for name, hint in hints.items() if hint in KINDS}
+
+
+def _required(hint: Any) -> Any:
+    """Return `X` of `X | None`, and the type of a literal's values."""
+    if get_origin(hint) is UnionType:
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    return type(get_args(hint)[0]) if get_origin(hint) is Literal else hint
 
 
 def write_table(rows: Iterable[Row], columns: Mapping[str, Kind], file: Path, format: Format) -> int:

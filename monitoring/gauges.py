@@ -22,7 +22,7 @@ def show_check(check: Check, window: int, before: Check | None = None) -> None:
     if before is not None and before.reference != check.reference:
         metrics.drift_reference_info.labels(module, before.reference).set(0)
     metrics.drift_reference_info.labels(module, check.reference).set(1)
-    for result in check.results:
+    for result in check.detectors:
         metrics.drift_detected.labels(module, result.detector).set(result.drifted)
         metrics.drift_statistic.labels(module, result.detector).set(result.statistic)
         metrics.drift_threshold.labels(module, result.detector).set(result.threshold)

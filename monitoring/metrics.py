@@ -31,8 +31,8 @@ queue_duration = Histogram(
 stage_duration = Histogram(
     "imip_stage_duration_seconds", "Time spent in one stage of an analysis", ["module", "stage"], buckets=STAGE_BUCKETS
 )
-predictions = Counter("imip_predictions", "Findings answered", ["module", "label"])
-decisions = Counter("imip_decisions", "Findings answered by how sure the decision was", ["module", "decision"])
+predictions = Counter("imip_predictions", "Predictions answered", ["module", "label"])
+decisions = Counter("imip_decisions", "Predictions answered by how sure the decision was", ["module", "decision"])
 confidence = Histogram(
     "imip_confidence_ratio",
     "Calibrated probability of the label given; the highest one of an abstention",
@@ -127,7 +127,7 @@ log_pruned = Counter("imip_log_pruned_rows", "Predictions, checks and feedback d
 feedback_given = Counter("imip_feedback", "Labels that reviewers gave to findings", ["module"])
 labelled_findings = newest(
     "imip_labelled_findings",
-    "Findings of the last weeks whose label a reviewer gave, by both labels and the confidence",
+    "Predictions of the last weeks whose label a reviewer gave, by both labels and the confidence",
     "module",
     "predicted",
     "actual",
@@ -156,7 +156,7 @@ drift_window_fill = newest(
     "imip_drift_window_fill_ratio", "Independent findings in the last check's window, of those wanted", "module"
 )
 drift_reference_findings = newest(
-    "imip_drift_reference_findings", "Findings in the reference of the last check", "module"
+    "imip_drift_reference_findings", "Predictions in the reference of the last check", "module"
 )
 drift_reference_info = newest(
     "imip_drift_reference_info", "1 for the reference of the last check, 0 for earlier ones", "module", "version"

@@ -2,10 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import yaml
 from bentoml.exceptions import NotFound
+from bentoml.models import BentoModel
 
 from imip.errors import ArtifactError, UnknownModule
 from imip.inference.artifact import CARD, REFERENCE, read_card
@@ -18,18 +20,31 @@ BENTO = ROOT.parent / "bento.yaml"  # a Bento brings the models it was built wit
 IN_BENTO = BENTO.exists()
 
 
-def pinned(settings: Settings) -> dict[str, str]:
-    """Return the tag that each enabled module is served with; outside a Bento, make sure that the store holds it.
+class PinnedModel(BentoModel):
+    """A version that a Bento is built with; the shipped artifact is in the store as soon as BentoML looks for it."""
 
-    Raises UnknownModule if a module is enabled that does not exist, ArtifactError if a version does not.
+    def to_info(self, alias: str | None = None) -> Any:
+        ensure(self.tag.name, self.tag.version)
+        return super().to_info(alias)
+
+
+def tags(settings: Settings) -> dict[str, str]:
+    """Return the tag that each enabled module is served with.
+
+    Raises UnknownModule if a module is enabled that does not exist, ArtifactError if it has no version.
     """
     if unknown := set(settings.modules) - set(MODULES):
         raise UnknownModule(f"IMIP_MODULES names {', '.join(sorted(unknown))}; there are: {', '.join(MODULES)}.")
-    tags = {name: tag(name, settings.model_versions.get(name)) for name in settings.modules}
+    return {name: tag(name, settings.model_versions.get(name)) for name in settings.modules}
+
+
+def pinned(settings: Settings) -> dict[str, str]:
+    """Return the tags, and outside a Bento make sure that the store holds them. Raises as `tags`."""
+    found = tags(settings)
     if not IN_BENTO:
-        for name in tags:
+        for name in found:
             ensure(name, settings.model_versions.get(name))
-    return tags
+    return found
 
 
 def tag(module: str, version: str | None) -> str:

@@ -22,10 +22,11 @@ from imip.errors import (
     UnknownPrediction,
     UploadTimeout,
 )
-from imip.finding import ExplainedFinding, Finding, Meta
-from imip.oversight import DriftStatus, Feedback, FeedbackAnswer, Performance, PredictionPage
 from serving.problems import MEDIA_TYPE, STATUS, Problem
 from serving.routes import handlers
+from serving.schemas.meta import Meta
+from serving.schemas.monitoring import DriftStatus, Feedback, FeedbackAnswer, Performance, PredictionPage
+from serving.schemas.prediction import HeatmapAnswer, PredictionAnswer
 
 INFO = {
     "title": "IMIP",
@@ -69,9 +70,9 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
             for name, schema in form["properties"].items()
             if name != "file"
         ]
-    paths["/predict"]["post"]["responses"] = _responses({JSON: _schema(Finding)}, INFERRING)
+    paths["/predict"]["post"]["responses"] = _responses({JSON: _schema(PredictionAnswer)}, INFERRING)
     paths["/heatmap"]["post"]["responses"] = _responses(
-        {"image/png": {"schema": {"type": "string", "format": "binary"}}, JSON: _schema(ExplainedFinding)}, INFERRING
+        {"image/png": {"schema": {"type": "string", "format": "binary"}}, JSON: _schema(HeatmapAnswer)}, INFERRING
     )
     paths |= {path: _page(path, *described) for path, described in PAGES.items()}
     paths["/feedback"]["post"]["requestBody"] = {"required": True, "content": {JSON: _schema(Feedback)}}
@@ -81,7 +82,8 @@ def document(bentoml: dict[str, Any]) -> dict[str, Any]:
         "content": {JSON: _schema(handlers.Awaited)},
     }
     _, schemas = models_json_schema(
-        [(kind, "serialization") for kind in (Finding, ExplainedFinding, Problem, *ANSWERS)], ref_template=REFERENCE
+        [(kind, "serialization") for kind in (PredictionAnswer, HeatmapAnswer, Problem, *ANSWERS)],
+        ref_template=REFERENCE,
     )
     return {
         "openapi": "3.1.0",

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 from bentoml import IODescriptor
@@ -26,6 +27,17 @@ FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 Value = TypeVar("Value")
 FileBytes = Annotated[bytes, WithJsonSchema({"type": "file", "format": "binary"})]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequest:
+    """What a client asks of `/predict` or `/heatmap`."""
+
+    request_id: str
+    module: str
+    data: bytes = field(repr=False)
+    frame: int | None = None
+    any_modality: bool = False
 
 
 def scan_upload(settings: Settings) -> type[IODescriptor]:

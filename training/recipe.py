@@ -20,6 +20,7 @@ from imip.inference.decision import OUT_OF_DISTRIBUTION
 from imip.inference.module import AnalysisModule, BinaryClassifier
 from imip.inference.predictor import Analysis, analyse
 from imip.modules import MODULES, load
+from training.about import About, read_about
 from training.calibration import OperatingPoint
 from training.data.samples import Sample
 from training.data.samples import load as load_samples
@@ -57,8 +58,8 @@ class Recipe(ABC):
     has_original: bool = False  # whether the data set has folders of its own, whose split is not ours
     healthy: str | None = None  # the label of scans that show nothing, if there is one
 
-    def __init__(self, module: type[AnalysisModule]) -> None:
-        self.module = module
+    def __init__(self, module: type[AnalysisModule], about: About) -> None:
+        self.module, self.about = module, about
 
     @property
     def weights(self) -> Path:
@@ -131,10 +132,10 @@ class Recipe(ABC):
         scored = multiclass.Scored(
             labels=module.card.labels,
             probabilities=probabilities,
-            answered=np.array([analysis.decision.label for analysis in analyses]),
+            answered=np.array([analysis.prediction.label for analysis in analyses]),
             actual=actual,
             group=groups,
-            uncertain=np.array([analysis.decision.certainty == "uncertain" for analysis in analyses]),
+            uncertain=np.array([analysis.prediction.decision == "uncertain" for analysis in analyses]),
         )
         return Measured(module, samples, analyses, scored, multiclass.evaluate(scored, healthy=self.healthy))
 
@@ -143,7 +144,7 @@ class Recipe(ABC):
 
         `films`: PneumoniaMNIST's archive, as foreign input.
         """
-        warned = float(np.mean([OUT_OF_DISTRIBUTION in analysis.warnings for analysis in measured.analyses]))
+        warned = float(np.mean([OUT_OF_DISTRIBUTION in analysis.prediction.warnings for analysis in measured.analyses]))
         return {
             "test": measured.report.as_dict(),
             "out_of_distribution": {"held-out scans": round(warned, 4), **flagged_shares(measured.module, films)},
@@ -161,9 +162,9 @@ def find(name: str) -> Recipe:
     if find_spec(place) is None:
         from training.recipes.default import SmallCnn
 
-        return SmallCnn(module)
+        return SmallCnn(module, read_about(name))
     recipe: type[Recipe] = getattr(import_module(place), module.__name__)
-    return recipe(module)
+    return recipe(module, read_about(name))
 
 
 def _progress(items: Iterable[Any]) -> Iterable[Any]:

@@ -17,11 +17,13 @@ from imip.errors import ScanError
 from imip.inference.card import Card
 from imip.inference.decision import OUT_OF_DISTRIBUTION
 from imip.inference.module import AnalysisModule
-from imip.inference.predictor import Analysis, analyse
+from imip.inference.predictor import analyse
 from imip.modules import load
+from imip.prediction import Prediction
 from imip.scan.limits import Limits
-from imip.table import Kind, Row
+from imip.table import Kind, Row, kinds
 
+PLAIN = ("label", "confidence", "decision", "advice", "format", "width", "height", "frame", "frames")  # as they are
 DIED = {"error": "worker died", "message": "The process that scored it was killed: too little memory, or a crash."}
 
 
@@ -95,7 +97,7 @@ class Scoring:
             return {"error": "unreadable file", "message": fault.strerror}
         except Exception as fault:  # noqa: BLE001 (whatever it is, the next file may do)
             return {"error": "unexpected error", "message": type(fault).__name__}  # its own words may be the file's
-        return row(analysis)
+        return row(analysis.prediction)
 
 
 def words(error: type[ScanError]) -> str:
@@ -103,36 +105,25 @@ def words(error: type[ScanError]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", error.__name__).lower()
 
 
-def row(analysis: Analysis) -> dict[str, Any]:
+def row(prediction: Prediction) -> dict[str, Any]:
     """Return what is known of a scan, by column."""
-    scan, decision = analysis.scan, analysis.decision
-    height, width = scan.pixels.shape
     return {
-        "label": decision.label,
-        "confidence": decision.confidence,
-        "decision": decision.certainty,
-        **{_probability(label): value for label, value in decision.probabilities.items()},
-        "out_of_distribution": OUT_OF_DISTRIBUTION in analysis.warnings,
-        "warnings": list(analysis.warnings),
-        "reasons": [reason.text for reason in decision.reasons],
-        "advice": decision.advice,
-        "format": scan.format,
-        "width": width,
-        "height": height,
-        "frame": scan.frame,
-        "frames": scan.frames,
-        "attributes": dict(scan.attributes),
-        "seconds": sum(analysis.watch.seconds.values()),
+        **{name: getattr(prediction, name) for name in PLAIN},
+        **{_probability(label): value for label, value in prediction.probabilities.items()},
+        "out_of_distribution": OUT_OF_DISTRIBUTION in prediction.warnings,
+        "warnings": list(prediction.warnings),
+        "reasons": [reason.text for reason in prediction.reasons],
+        "attributes": dict(prediction.attributes),
+        "seconds": sum(prediction.seconds.values()),
     }
 
 
 def columns(card: Card) -> dict[str, Kind]:
     """Return the columns of a module's results."""
+    of_prediction = kinds(Prediction)
     return {
         "path": "text",
-        "label": "text",
-        "confidence": "number",
-        "decision": "text",
+        **{name: of_prediction[name] for name in ("label", "confidence", "decision")},
         **dict.fromkeys(map(_probability, card.labels), "number"),
         "out_of_distribution": "flag",
         "warnings": "texts",
@@ -140,12 +131,7 @@ def columns(card: Card) -> dict[str, Kind]:
         "advice": "text",
         "error": "text",
         "message": "text",
-        "format": "text",
-        "width": "count",
-        "height": "count",
-        "frame": "count",
-        "frames": "count",
-        "attributes": "texts by name",
+        **{name: of_prediction[name] for name in ("format", "width", "height", "frame", "frames", "attributes")},
         "seconds": "number",
         "module": "text",
         "model_version": "text",

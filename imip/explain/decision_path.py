@@ -1,13 +1,13 @@
 """The path to a decision as a picture: what was measured, each question with its two ways out, what they led to.
 
-It knows no module: any decision with reasons can be drawn, to stand below its slice and heatmap.
+It knows no module: any prediction with reasons can be drawn, to stand below its slice and heatmap.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.decision import Decision, Reason
+from imip.prediction import Prediction, Reason
 
 NARROWEST = 420  # pixels; on less, sentences become towers of words
 MARGIN = 6
@@ -19,26 +19,26 @@ Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 
-def draw_below(picture: Picture, decision: Decision) -> Picture:
-    """Set the path below a picture, (h, w, 3) BGR; unchanged where the decision has no reasons."""
-    if not decision.reasons:
+def draw_below(picture: Picture, prediction: Prediction) -> Picture:
+    """Set the path below a picture, (h, w, 3) BGR; unchanged where the prediction has no reasons."""
+    if not prediction.reasons:
         return picture
-    panel = draw_path(decision, picture.shape[1])
+    panel = draw_path(prediction, picture.shape[1])
     widened = np.pad(picture, ((0, 0), (0, panel.shape[1] - picture.shape[1]), (0, 0)))
     return np.concatenate([widened, panel])
 
 
-def draw_path(decision: Decision, width: int) -> Picture:
-    """Draw a decision's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
+def draw_path(prediction: Prediction, width: int) -> Picture:
+    """Draw a prediction's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
     width = max(width, NARROWEST)
-    answer = f"{decision.label}, {decision.confidence:.0%}, {decision.certainty}"
-    size = _size([answer, *(reason.text for reason in decision.reasons)], list(decision.probabilities), width)
+    answer = f"{prediction.label}, {prediction.confidence:.0%}, {prediction.decision}"
+    size = _size([answer, *(reason.text for reason in prediction.reasons)], list(prediction.probabilities), width)
     parts = []
-    for reason in decision.reasons:
+    for reason in prediction.reasons:
         parts.append(_box(reason.text, LIGHT, size, width))
         parts.append(_fork(_ways(reason), size, width) if reason.threshold is not None else _gap(width))
     parts += [_box(answer, TAKEN, size, width), _gap(width)]
-    parts += [_share(label, share, size, width) for label, share in decision.probabilities.items()]
+    parts += [_share(label, share, size, width) for label, share in prediction.probabilities.items()]
     return np.concatenate([_gap(width), *parts, _gap(width)])
 
 
@@ -49,7 +49,7 @@ def _ways(reason: Reason) -> list[tuple[str, bool]]:
 
 
 def _box(text: str, colour: Colour, size: float, width: int) -> Picture:
-    """Draw a sentence in as many lines as it needs, model_input."""
+    """Draw a sentence in as many lines as it needs, in a box."""
     lines = _wrapped(text, size, width - 4 * MARGIN)
     panel = np.zeros((len(lines) * LINE + MARGIN, width, 3), np.uint8)
     cv2.rectangle(panel, (MARGIN, 0), (width - MARGIN - 1, len(panel) - 1), colour, 1)

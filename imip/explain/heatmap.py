@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from imip.inference.heatmap_features import HOT
 from imip.inference.preprocessing import ModelInput, Region
-
-HOT = 0.5  # of the peak; what is hotter counts as the highlighted area
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Compared = Literal["below", "at least", "at most", "above"]
-Certainty = Literal["confident", "uncertain"]
+from imip.prediction import Certainty, Reason
+
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 OTHER_MODALITY = "other_modality"
 WARNINGS = (OUT_OF_DISTRIBUTION, OTHER_MODALITY)  # that a module gives
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One step of why, in words and values: a measure alone, or a question that it was asked."""
-
-    text: str
-    measure: str
-    value: float
-    threshold: float | None  # None: nothing was asked
-    compared: Compared | None  # how the value lies to the threshold, in the words of the decision itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,9 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from imip.inference.heatmap_features import HEATMAP_FEATURES, heatmap_features
+from imip.inference.heatmap_features import HEATMAP_FEATURES
 from imip.inference.preprocessing import AIR_RATIO
-from imip.scan.read import Scan
-
-__all__ = [
-    "FEATURES",
-    "FILE_FEATURES",
-    "HEATMAP_FEATURES",
-    "IMAGE_FEATURES",
-    "SCENE_FEATURES",
-    "heatmap_features",
-    "image_features",
-]
+from imip.scan.scan import Scan
 
 # fmt: off
 FILE_FEATURES = (

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.explain.heatmap import HOT
-
+HOT = 0.5  # of the peak; what is hotter counts as the highlighted area
 HEATMAP_FEATURES = (
     "confidence",
     "evidence_area_ratio",

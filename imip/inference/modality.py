@@ -7,7 +7,7 @@ was made, contradicts nothing.
 from imip.errors import WrongModality
 from imip.inference.card import Card
 from imip.scan.dicom.tags import Tag
-from imip.scan.read import Scan
+from imip.scan.scan import Scan
 
 SAY_NOTHING = frozenset({"OT", "SC"})  # "other", and a secondary capture of whatever it captured
 

@@ -1,7 +1,7 @@
 """What an analysis module is, and the kinds that most modules are. Each module itself is one file in `imip/modules/`.
 
 A module adds three things to a model: how a scan becomes its input, how its engine runs, and what follows from the
-output. Most only say what they are (`about`) and take the rest from one of the kinds below.
+output. Most only choose a crop and take the rest from one of the kinds below.
 """
 
 from abc import ABC, abstractmethod
@@ -9,21 +9,22 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
-from imip.inference.about import About
+import numpy as np
+from numpy.typing import NDArray
+
 from imip.inference.artifact import Artifact
 from imip.inference.decision import Decision
 from imip.inference.out_of_distribution import ReferenceDistance
 from imip.inference.output import Output
-from imip.inference.preprocessing import ModelInput, crop_to_head
+from imip.inference.preprocessing import ModelInput, Region, fit_region
 from imip.inference.runtime import GRAPH, Graph
-from imip.scan.read import Scan
+from imip.scan.scan import Scan
 
 
 class AnalysisModule(ABC):
     """One question to a scan, and the model that answers it. Not thread-safe: one instance a thread."""
 
     name: ClassVar[str]  # of its file
-    about: ClassVar[About]
     engine: ClassVar[str]  # the artifact's file that computes
 
     def __init_subclass__(cls) -> None:
@@ -33,10 +34,14 @@ class AnalysisModule(ABC):
         self.card = artifact.card
         self._reference = artifact.reference
 
-    @classmethod
-    def prepare(cls, scan: Scan, features: Mapping[str, float]) -> ModelInput:
-        """Cut the model's input from a scan; `features` are its IMAGE_FEATURES. By default, cut to the head."""
-        return crop_to_head(scan.pixels, cls.about.side)
+    @staticmethod
+    def crop(pixels: NDArray[np.uint8]) -> Region:
+        """Return the part of a scan, (H, W), that the model sees; by default the whole."""
+        return Region(0, 0, pixels.shape[0], pixels.shape[1])
+
+    def prepare(self, scan: Scan, features: Mapping[str, float]) -> ModelInput:
+        """Crop a scan and fit it into the model's input; `features` are its IMAGE_FEATURES."""
+        return fit_region(scan.pixels, self.crop(scan.pixels), self.card.input.side)
 
     @abstractmethod
     def run(self, model_input: ModelInput) -> Output:

@@ -1,22 +1,27 @@
-"""The path of one scan: bytes, slice, features, cropped input, output, decision, heatmap; each stage timed."""
+"""The path of one scan: bytes, scan, features, model input, output, decision, prediction; each stage timed."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
+from uuid import uuid4
 
-from imip.explain.decision_path import draw_below
-from imip.explain.heatmap import SliceHeatmap, encode_png, lay_over_slice
-from imip.explain.overlay import draw_overlay
-from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION, Decision
-from imip.inference.features import heatmap_features, image_features
+import numpy as np
+from numpy.typing import NDArray
+
+from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION
+from imip.inference.features import image_features
+from imip.inference.heatmap_features import heatmap_features
 from imip.inference.modality import contradicts, require
 from imip.inference.module import AnalysisModule
 from imip.inference.output import Output
 from imip.inference.preprocessing import ModelInput
+from imip.prediction import Prediction
 from imip.scan.limits import DEFAULT_LIMITS, Limits
-from imip.scan.read import Scan, read_scan
+from imip.scan.read import read_scan
+from imip.scan.scan import Scan
 
 Stage = Literal["decode", "preprocess", "infer", "measure", "explain", "overlay"]
 
@@ -36,27 +41,28 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One scan gone through one module."""
+    """A prediction, and what it was made from: an explanation needs both."""
 
+    prediction: Prediction
     scan: Scan
     model_input: ModelInput
     output: Output
-    decision: Decision
-    warnings: tuple[str, ...]  # the scan's, then the module's
-    features: Mapping[str, float]  # imip.inference.features.FEATURES
-    watch: Stopwatch = field(repr=False)
+    heatmap: NDArray[np.float32]  # (h, w) >= 0, of the label given, over the model's input
 
 
 def analyse(
     data: bytes,
     module: AnalysisModule,
     *,
+    request_id: str | None = None,
     frame: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
     burned_in: Literal["refuse", "warn"] = "warn",
     any_modality: bool = False,
 ) -> Analysis:
-    """Read a scan and let a module judge it.
+    """Read a scan and let a module decide what it shows. Without `request_id` the prediction gets a new one.
+
+    A scan that the module does not know is never called confident.
 
     Raises ScanError if the file is at fault; WrongModality, one of them, if it declares a modality that the module is
     not for, unless `any_modality` lets it pass with a warning.
@@ -73,23 +79,32 @@ def analyse(
     with watch.stage("infer"):
         output = module.run(model_input)
         decision = module.decide(output)
-        found = {
-            OUT_OF_DISTRIBUTION: module.is_out_of_distribution(output),
-            OTHER_MODALITY: contradicts(scan, module.card),
-        }
-        warnings = scan.warnings + tuple(name for name, applies in found.items() if applies)
+        unknown = module.is_out_of_distribution(output)
+    found = {OUT_OF_DISTRIBUTION: unknown, OTHER_MODALITY: contradicts(scan, module.card)}
+    heatmap = output.heatmaps[:, :, decision.heatmap]
     with watch.stage("measure"):
-        features |= heatmap_features(output.heatmaps[:, :, decision.heatmap], decision.confidence)
-    return Analysis(scan, model_input, output, decision, warnings, features, watch)
-
-
-def explain(analysis: Analysis) -> SliceHeatmap:
-    """Return the heatmap of the label given, on the slice."""
-    with analysis.watch.stage("explain"):
-        return lay_over_slice(analysis.output.heatmaps[:, :, analysis.decision.heatmap], analysis.model_input)
-
-
-def overlay_png(analysis: Analysis, heatmap: SliceHeatmap) -> bytes:
-    """Return the slice with its heatmap as a PNG, and below it the path to the decision where that has reasons."""
-    with analysis.watch.stage("overlay"):
-        return encode_png(draw_below(draw_overlay(analysis.scan.pixels, heatmap), analysis.decision))
+        features |= heatmap_features(heatmap, decision.confidence)
+    height, width = scan.pixels.shape
+    prediction = Prediction(
+        request_id=request_id or uuid4().hex,
+        at=datetime.now(UTC),
+        module=module.name,
+        version=module.card.version,
+        format=scan.format,
+        label=decision.label,
+        confidence=decision.confidence,
+        probabilities=decision.probabilities,
+        decision="uncertain" if unknown else decision.certainty,
+        warnings=scan.warnings + tuple(name for name, applies in found.items() if applies),
+        seconds=watch.seconds,
+        features=features,
+        embedding=output.embedding,
+        attributes=scan.attributes,
+        width=width,
+        height=height,
+        frame=scan.frame,
+        frames=scan.frames,
+        reasons=decision.reasons,
+        advice=decision.advice,
+    )
+    return Analysis(prediction, scan, model_input, output, heatmap)

@@ -5,7 +5,6 @@ either polarity and all EXIF orientations; it ignores the transparent gray of a 
 truncated JPEGs in silence, which `codestream` refuses first.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,22 +15,14 @@ from imip.errors import MalformedScan, UnsupportedScan
 from imip.scan.codestream import SOF_HUFFMAN, Codestream, read_jpeg, read_png
 from imip.scan.display import stretch
 from imip.scan.limits import Limits
+from imip.scan.scan import Scan
 
 _GRAY, _COLOR, _PALETTE = 0, 2, 3  # PNG colour types
 
 cv2.setLogLevel(0)  # silent: what OpenCV has to say of a file is ours to answer
 
 
-@dataclass(frozen=True, slots=True)
-class Raster:
-    """A decoded PNG or JPEG."""
-
-    pixels: NDArray[np.uint8]  # (H, W)
-    bit_depth: int
-    channels: int
-
-
-def decode_png(data: bytes, limits: Limits) -> Raster:
+def decode_png(data: bytes, limits: Limits) -> Scan:
     """Any PNG; transparency is laid over black, 16-bit samples are stretched, an animation gives its first frame.
 
     Raises MalformedScan, ScanTooLarge.
@@ -49,9 +40,8 @@ def decode_png(data: bytes, limits: Limits) -> Raster:
         gray = np.rint(gray * alpha).astype(gray.dtype)
     if gray.dtype != np.uint8:
         gray = stretch(gray.astype(np.float32))
-    if header.coding == _PALETTE:
-        return Raster(gray, bit_depth=8, channels=3)
-    return Raster(gray, header.bits, header.components)
+    bits, channels = (8, 3) if header.coding == _PALETTE else (header.bits, header.components)
+    return Scan(pixels=gray, format="png", size_bytes=len(data), bit_depth=bits, channels=channels)
 
 
 def _decoded_samples(header: Codestream, small: dict[bytes, bytes]) -> int:
@@ -61,7 +51,7 @@ def _decoded_samples(header: Codestream, small: dict[bytes, bytes]) -> int:
     return 3 if header.coding in (_COLOR, _PALETTE) and b"tRNS" not in small else 4
 
 
-def decode_jpeg(data: bytes, limits: Limits) -> Raster:
+def decode_jpeg(data: bytes, limits: Limits) -> Scan:
     """A baseline, extended or progressive 8-bit JPEG, turned upright as its EXIF orientation says.
 
     Raises MalformedScan, ScanTooLarge, UnsupportedScan.
@@ -75,7 +65,8 @@ def decode_jpeg(data: bytes, limits: Limits) -> Raster:
     pixels = _decode(data, cv2.IMREAD_GRAYSCALE)
     if sorted(pixels.shape) != sorted((header.height, header.width)):
         raise MalformedScan("The JPEG holds another size than its header says.")
-    return Raster(pixels.astype(np.uint8, copy=False), header.bits, header.components)
+    gray = pixels.astype(np.uint8, copy=False)
+    return Scan(pixels=gray, format="jpeg", size_bytes=len(data), bit_depth=header.bits, channels=header.components)
 
 
 def _decode(data: bytes, mode: int) -> NDArray[Any]:

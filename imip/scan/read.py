@@ -2,15 +2,10 @@
 
 The format is told by the bytes alone. Sizes are checked on headers before a decoder runs, errors are
 ScanErrors whose messages hold numbers and DICOM vocabulary only, and no metadata but the few technical
-attributes of `dicom_attributes` survives.
+attributes of `dicom.attributes` survives.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from imip.errors import FrameOutOfRange, UnsupportedFormat
 from imip.scan.codestream import JPEG_SIGNATURE, PNG_SIGNATURE
@@ -18,25 +13,7 @@ from imip.scan.dicom.parser import looks_like_dicom
 from imip.scan.dicom.read import decode_dicom
 from imip.scan.limits import DEFAULT_LIMITS, Limits
 from imip.scan.raster import decode_jpeg, decode_png
-
-__all__ = ["Format", "Limits", "Scan", "read_scan", "sniff"]
-
-Format = Literal["png", "jpeg", "dicom"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One frame of one file, ready to look at."""
-
-    pixels: NDArray[np.uint8]  # (H, W) grayscale, display range 0..255, air dark
-    format: Format
-    size_bytes: int
-    bit_depth: int  # bits stored per sample in the file
-    channels: int  # samples per pixel in the file (1 to 4); a palette counts as 3
-    frame: int  # 0-based, of the frame used
-    frames: int
-    attributes: Mapping[str, str]  # technical DICOM attributes: categories and numbers; {} for PNG and JPEG
-    warnings: tuple[str, ...]  # from dicom_attributes.WARNINGS
+from imip.scan.scan import Format, Scan
 
 
 def sniff(data: bytes) -> Format:
@@ -65,29 +42,7 @@ def read_scan(
     data = bytes(data)
     format = sniff(data)
     if format == "dicom":
-        image = decode_dicom(data, frame=frame, limits=limits, burned_in=burned_in)
-        return Scan(
-            image.pixels,
-            format,
-            len(data),
-            image.bit_depth,
-            image.channels,
-            image.frame,
-            image.frames,
-            image.attributes,
-            image.warnings,
-        )
+        return decode_dicom(data, frame=frame, limits=limits, burned_in=burned_in)
     if frame not in (None, 0):
         raise FrameOutOfRange(f"Frame {frame} was asked for; the scan has 1 frame, number 0.")
-    raster = (decode_png if format == "png" else decode_jpeg)(data, limits)
-    return Scan(
-        raster.pixels,
-        format,
-        len(data),
-        raster.bit_depth,
-        raster.channels,
-        frame=0,
-        frames=1,
-        attributes={},
-        warnings=(),
-    )
+    return (decode_png if format == "png" else decode_jpeg)(data, limits)

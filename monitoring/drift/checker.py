@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from imip.inference.card import Card
 from imip.settings import DriftSettings
 from monitoring.drift import checks
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checks import Check, Detector, Result, Trigger
-from monitoring.drift.findings import Findings
 from monitoring.drift.reference import Reference, current, logged_reference
 from monitoring.drift.window import Window, take_window
 from monitoring.log.queries import Filter, newer
@@ -54,7 +54,7 @@ class Watch:
             return None
         return logged_reference(window.findings, used.kinship, window.first[0], window.last[0])
 
-    def results(self, reference: Reference, findings: Findings) -> tuple[Result, ...]:
+    def results(self, reference: Reference, findings: PredictionArrays) -> tuple[Result, ...]:
         """Return what each detector says of independent findings."""
         if self._warm[0] != reference.version:
             from monitoring.drift.detectors import detectors  # brings TensorFlow, which no idle monitor needs
@@ -78,7 +78,8 @@ class Watch:
             return None
         results = self.results(reference, window.findings)
         self._vain = False
-        return Check(
+        return Check.of(
+            results,
             at=datetime.now(UTC),
             module=self.card.module,
             version=self.card.version,
@@ -90,7 +91,6 @@ class Watch:
             until=window.last[0],
             last_prediction=window.last[1],
             trigger=trigger,
-            results=results,
             seconds=time.perf_counter() - start,
         )
 

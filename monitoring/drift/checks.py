@@ -1,12 +1,14 @@
-"""Drift checks as rows: kept, found again, and turned into what a reader wants to know."""
+"""Drift checks: what each detector says of a window, and the checks as rows of the log."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
+from pydantic import Field
 from sqlalchemy import Engine, insert, select
 
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.log.queries import Position
 from monitoring.tables import drift_checks
 
@@ -18,21 +20,21 @@ class FeatureShift:
     """How far one feature's distribution in the window is from that in the reference."""
 
     name: str
-    statistic: float  # Kolmogorov-Smirnov distance, 0..1
+    statistic: Annotated[float, Field(description="Kolmogorov-Smirnov distance from the reference, 0..1")]
     p_value: float
-    drifted: bool  # with the false discovery rate over all features controlled
+    drifted: Annotated[bool, Field(description="with the false discovery rate over all features controlled")]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one detector says of a window."""
+    """What one detector says of the window."""
 
     detector: str
     statistic: float
-    threshold: float  # of the statistic
+    threshold: Annotated[float, Field(description="of the statistic")]
     p_value: float
     drifted: bool
-    features: tuple[FeatureShift, ...] = ()  # by their shift, largest first
+    features: Annotated[tuple[FeatureShift, ...], Field(exclude=True)] = ()  # by their shift, largest first
 
 
 class Detector(Protocol):
@@ -40,47 +42,49 @@ class Detector(Protocol):
 
     name: str
 
-    def __call__(self, window: Findings) -> Result: ...
+    def __call__(self, window: PredictionArrays) -> Result: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One comparison of a window with a reference."""
+    """One comparison of a module's newest predictions with its reference."""
 
     at: datetime
-    module: str
-    version: str  # of the model
-    reference: str  # version of the reference
+    drifted: Annotated[bool, Field(description="whether any detector says so")]
+    module: Annotated[str, Field(exclude=True)]
+    version: Annotated[str, Field(description="of the model")]
+    reference: Annotated[str, Field(description="version of the reference")]
     reference_size: int
-    window_size: int  # independent findings compared
-    window_rows: int  # findings they were chosen from
-    since: datetime  # of the window's first finding
-    until: datetime  # of its last
-    last_prediction: int  # number of its last
-    trigger: Trigger
-    results: tuple[Result, ...]
-    seconds: float  # it took
+    window_size: Annotated[int, Field(description="independent predictions compared")]
+    window_rows: Annotated[int, Field(description="predictions they were chosen from")]
+    since: Annotated[datetime, Field(description="of the window's first prediction")]
+    until: Annotated[datetime, Field(description="of its last")]
+    last_prediction: Annotated[int, Field(exclude=True)]  # number of its last
+    trigger: Annotated[Trigger, Field(exclude=True)]
+    seconds: Annotated[float, Field(description="the check took")]
+    detectors: tuple[Result, ...]
+    features: Annotated[tuple[FeatureShift, ...], Field(description="by their shift, largest first")]
 
-    @property
-    def drifted(self) -> bool:
-        return any(result.drifted for result in self.results)
+    @classmethod
+    def of(cls, results: tuple[Result, ...], **facts: Any) -> "Check":
+        """Return the check that these results make; `facts` are its other fields."""
+        shifts = tuple(shift for result in results for shift in result.features)
+        drifted = any(result.drifted for result in results)
+        return cls(**facts, drifted=drifted, detectors=results, features=shifts)
 
     @property
     def position(self) -> Position:
         return self.until, self.last_prediction
 
-    @property
-    def features(self) -> tuple[FeatureShift, ...]:
-        """The features by their shift, largest first."""
-        return tuple(shift for result in self.results for shift in result.features)
+
+FACTS = tuple(each.name for each in fields(Check) if each.name not in ("drifted", "detectors", "features"))
 
 
 def keep(engine: Engine, check: Check) -> None:
     """Write a check to the log."""
-    row = {name: getattr(check, name) for name in Check.__dataclass_fields__ if name != "results"}
-    row |= {"drifted": check.drifted, "results": [asdict(result) for result in check.results]}
+    row = {name: getattr(check, name) for name in (*FACTS, "drifted")}
     with engine.begin() as connection:
-        connection.execute(insert(drift_checks), row)
+        connection.execute(insert(drift_checks), row | {"results": [asdict(result) for result in check.detectors]})
 
 
 def latest(engine: Engine, module: str, version: str, trigger: Trigger = "monitor") -> Check | None:
@@ -92,10 +96,8 @@ def latest(engine: Engine, module: str, version: str, trigger: Trigger = "monito
         row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    known: dict[str, Any] = {name: row[name] for name in Check.__dataclass_fields__ if name != "results"}
-    return Check(**known, results=tuple(_result(result) for result in row["results"]))
+    return Check.of(tuple(map(_result, row["results"])), **{name: row[name] for name in FACTS})
 
 
-def _result(kept: dict[str, Any]) -> Result:
-    shifts = tuple(FeatureShift(**shift) for shift in kept["features"])
-    return Result(**{**kept, "features": shifts})
+def _result(kept: Mapping[str, Any]) -> Result:
+    return replace(Result(**kept), features=tuple(FeatureShift(**shift) for shift in kept["features"]))

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, false_discovery_control, kstwo
 
 from imip.settings import DriftSettings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checks import Detector, FeatureShift, Result
-from monitoring.drift.findings import Findings
 
 CONFIDENCE = "confidence"  # watched with the features, whether or not it is one of them
 SEED = 0  # of the permutations; the same window gets the same p-value from whoever computes it
 SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float32 and may underflow
 
 
-def detectors(reference: Findings, labels: Sequence[str], settings: DriftSettings) -> tuple[Detector, ...]:
+def detectors(reference: PredictionArrays, labels: Sequence[str], settings: DriftSettings) -> tuple[Detector, ...]:
     """Return the detectors that the settings name, in that order, for windows of one module.
 
     `labels` are all that a finding of the module can have. Raises ValueError if a feature is not in the reference.
@@ -45,13 +45,13 @@ class EmbeddingDrift:
 
     name = "mmd"
 
-    def __init__(self, reference: Findings, level: float, permutations: int) -> None:
+    def __init__(self, reference: PredictionArrays, level: float, permutations: int) -> None:
         self._alibi = MMDDriftTF(reference.embeddings, p_val=level, n_permutations=permutations)
         self._size = len(reference)
         self._permutations = permutations
         self._highest = int(level * (permutations + 1) + 1e-9)  # rank of the permuted value to exceed
 
-    def __call__(self, window: Findings) -> Result:
+    def __call__(self, window: PredictionArrays) -> Result:
         kernel = self._alibi.kernel_matrix(self._alibi.x_ref, window.embeddings).numpy().astype(np.float64)
         np.fill_diagonal(kernel, 0)
         observed, *permuted = self._mmd2(kernel)
@@ -87,7 +87,7 @@ class FeatureDrift:
 
     name = "ks"
 
-    def __init__(self, reference: Findings, level: float, features: Sequence[str]) -> None:
+    def __init__(self, reference: PredictionArrays, level: float, features: Sequence[str]) -> None:
         unknown = [name for name in features if name not in (CONFIDENCE, *reference.names)]
         if unknown:
             there_are = ", ".join((CONFIDENCE, *(name for name in reference.names if name != CONFIDENCE)))
@@ -97,7 +97,7 @@ class FeatureDrift:
         self._size = len(reference)
         self._alibi = KSDrift(self._columns(reference), p_val=level, correction="fdr")
 
-    def __call__(self, window: Findings) -> Result:
+    def __call__(self, window: PredictionArrays) -> Result:
         p_values, distances = self._alibi.score(self._columns(window))
         p_values = np.maximum(p_values.astype(np.float64), SMALLEST)
         adjusted = false_discovery_control(p_values)
@@ -110,7 +110,7 @@ class FeatureDrift:
         threshold = self._distance(self._level * max(1, int(drifted.sum())) / len(shifts), len(window))
         return Result(self.name, ranked[0].statistic, threshold, float(adjusted.min()), bool(drifted.any()), ranked)
 
-    def _columns(self, findings: Findings) -> NDArray[np.float32]:
+    def _columns(self, findings: PredictionArrays) -> NDArray[np.float32]:
         named = {CONFIDENCE: findings.confidences}
         columns = [named[name] if name in named else findings.feature(name) for name in self._names]
         return np.stack(columns, axis=1)
@@ -128,18 +128,18 @@ class LabelDrift:
 
     name = "chi2"
 
-    def __init__(self, reference: Findings, level: float, labels: Sequence[str]) -> None:
+    def __init__(self, reference: PredictionArrays, level: float, labels: Sequence[str]) -> None:
         self._level = level
         self._codes = {label: code for code, label in enumerate(labels)}
         self._alibi = ChiSquareDrift(self._coded(reference), p_val=level, correction="fdr")
         self._seen = frozenset(reference.labels.tolist())
 
-    def __call__(self, window: Findings) -> Result:
+    def __call__(self, window: PredictionArrays) -> Result:
         p_values, statistics = self._alibi.score(self._coded(window))
         freedom = len(self._seen.union(window.labels.tolist())) - 1
         p_value = max(float(p_values[0]), SMALLEST)
         threshold = float(chi2.isf(self._level, max(1, freedom)))
         return Result(self.name, float(statistics[0]), threshold, p_value, p_value <= self._level)
 
-    def _coded(self, findings: Findings) -> NDArray[np.int64]:
+    def _coded(self, findings: PredictionArrays) -> NDArray[np.int64]:
         return np.array([[self._codes[label]] for label in findings.labels.tolist()], np.int64)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 
 UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may pass for kin
 
@@ -33,7 +33,7 @@ def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.floa
     return np.array(kept[::-1], np.intp)
 
 
-def independent_rows(findings: Findings, kinship: Mapping[str, float]) -> NDArray[np.intp]:
+def independent_rows(findings: PredictionArrays, kinship: Mapping[str, float]) -> NDArray[np.intp]:
     """Return the rows of findings, oldest first, to keep; `kinship` holds each label's limit.
 
     A label that has none, since no reference scan was given it, gets the smallest there is.

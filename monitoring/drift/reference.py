@@ -17,7 +17,7 @@ from sqlalchemy import Engine, RowMapping, insert, select
 
 from imip.inference.artifact import read_reference, version
 from imip.inference.card import Card
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows
 from monitoring.tables import drift_references
 
@@ -27,7 +27,7 @@ class Reference:
     """What findings look like while nothing has changed."""
 
     version: str  # of its content
-    findings: Findings  # independent
+    findings: PredictionArrays  # independent
     kinship: Mapping[str, float]  # by label: distance of embeddings within which two findings count as one patient's
     since: datetime | None = None  # of the predictions it was made from; None for the artifact's own
     until: datetime | None = None
@@ -38,7 +38,9 @@ def artifact_reference(folder: Path, card: Card) -> Reference:
     return _unpacked(read_reference(folder, card))
 
 
-def logged_reference(findings: Findings, kinship: Mapping[str, float], since: datetime, until: datetime) -> Reference:
+def logged_reference(
+    findings: PredictionArrays, kinship: Mapping[str, float], since: datetime, until: datetime
+) -> Reference:
     """Return a reference of logged findings that are independent by `kinship`, which is the model's."""
     return _unpacked(_arrays(findings, kinship), since, until)
 
@@ -87,7 +89,7 @@ def _stored(row: RowMapping) -> Reference:
         return _unpacked(arrays, row["since"], row["until"])
 
 
-def _arrays(findings: Findings, kinship: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+def _arrays(findings: PredictionArrays, kinship: Mapping[str, float]) -> dict[str, NDArray[Any]]:
     return {
         "embeddings": findings.embeddings,
         "features": findings.features,
@@ -102,7 +104,7 @@ def _arrays(findings: Findings, kinship: Mapping[str, float]) -> dict[str, NDArr
 def _unpacked(
     arrays: Mapping[str, NDArray[Any]], since: datetime | None = None, until: datetime | None = None
 ) -> Reference:
-    findings = Findings(
+    findings = PredictionArrays(
         arrays["embeddings"].astype(np.float32),
         arrays["features"].astype(np.float32),
         tuple(str(name) for name in arrays["names"]),

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from imip.inference.card import Card
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows
 from monitoring.drift.reference import Reference
-from monitoring.log.queries import Filter, Position, as_findings, newest
+from monitoring.log.queries import Filter, Position, newest
+from monitoring.log.rows import from_row
 
 LOOKBACK = 5  # findings looked at for each that is wanted; bounds what a burst of one patient's slices costs
 
@@ -17,7 +18,7 @@ LOOKBACK = 5  # findings looked at for each that is wanted; bounds what a burst 
 class Window:
     """Independent findings, oldest first, and which part of the log they come from."""
 
-    findings: Findings
+    findings: PredictionArrays
     rows: int  # they were chosen from
     first: Position
     last: Position
@@ -35,7 +36,7 @@ def take_window(
     ]
     if not rows:
         return None
-    findings = as_findings(rows, names)
+    findings = PredictionArrays.of((from_row(row) for row in rows), names)
     kept = independent_rows(findings, reference.kinship)[-size:]
     oldest, last = rows[kept[0]], rows[-1]
     return Window(

@@ -6,24 +6,16 @@ from typing import Any
 from sqlalchemy import Engine, RowMapping
 
 from imip.inference.features import FEATURES
-from imip.table import Format, Kind, write_table
+from imip.prediction import LOGGED, Prediction
+from imip.table import Format, Kind, kinds, write_table
 from monitoring.log.queries import Filter, oldest_first
-from monitoring.log.record import read_embedding
+from monitoring.log.rows import read_embedding
 
-TEXT = ("request_id", "module", "version", "format", "label", "decision")
-PLAIN = ("at", *TEXT, "confidence")
-NESTED: dict[str, Kind] = {
-    "probabilities": "numbers by name",
-    "warnings": "texts",
-    "seconds": "numbers by name",
-    "attributes": "texts by name",
-}
+KINDS = kinds(Prediction)
+PLAIN = tuple(name for name in LOGGED if name not in ("features", "embedding"))
 COLUMNS: dict[str, Kind] = {  # the confidence is a feature too, and stands once
-    "at": "moment",
-    **dict.fromkeys(TEXT, "text"),
-    "confidence": "number",
-    **NESTED,
-    **dict.fromkeys(FEATURES, "number"),
+    **{name: KINDS[name] for name in PLAIN},
+    **dict.fromkeys((name for name in FEATURES if name not in PLAIN), "number"),
 }
 
 
@@ -38,6 +30,5 @@ def export(engine: Engine, wanted: Filter, file: Path, format: Format, embedding
 
 
 def _flat(row: RowMapping, embeddings: bool) -> dict[str, Any]:
-    values = {name: row[name] for name in (*PLAIN, *NESTED)}
-    values |= {name: row["features"].get(name) for name in FEATURES if name not in values}
+    values: dict[str, Any] = row["features"] | {name: row[name] for name in PLAIN}
     return values | ({"embedding": read_embedding(row["embedding"]).tolist()} if embeddings else {})

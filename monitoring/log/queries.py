@@ -5,11 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Column, ColumnElement, Engine, RowMapping, Select, func, literal, select, tuple_
 
-from monitoring.drift.findings import Findings
-from monitoring.log.record import read_embedding
 from monitoring.tables import predictions
 
 CHUNK = 1_000  # rows read at once where all are wanted
@@ -47,8 +44,7 @@ def oldest_first(engine: Engine, wanted: Filter, embeddings: bool = False) -> It
 def newest(engine: Engine, module: str, version: str, rows: int, wanted: Filter = Filter()) -> list[RowMapping]:
     """Return the predictions of one model version among the newest `rows` of its module, oldest first."""
     c = predictions.c
-    columns = (c.at, c.id, c.version, c.label, c.confidence, c.features, c.embedding)
-    last = _select(columns, replace(wanted, module=module), descending=True).limit(rows).subquery()
+    last = _select(tuple(c), replace(wanted, module=module), descending=True).limit(rows).subquery()
     return _read(engine, select(last).where(last.c.version == version).order_by(last.c.at, last.c.id))
 
 
@@ -75,20 +71,6 @@ def extent(engine: Engine) -> tuple[int, datetime | None]:
     with engine.execution_options(reading=True).connect() as connection:
         first, last, oldest = connection.execute(query).one()
     return (0 if first is None else int(last - first + 1)), oldest
-
-
-def as_findings(rows: list[RowMapping], names: tuple[str, ...]) -> Findings:
-    """Return predictions as arrays, the named features as columns; one that was not logged is not a number."""
-    missing = float("nan")
-    return Findings(
-        embeddings=np.stack([read_embedding(row["embedding"]) for row in rows]) if rows else np.zeros((0, 0), "f4"),
-        features=np.array([[row["features"].get(name, missing) for name in names] for row in rows], np.float32).reshape(
-            len(rows), len(names)
-        ),
-        names=names,
-        confidences=np.array([row["confidence"] for row in rows], np.float32),
-        labels=np.array([row["label"] for row in rows], np.str_),
-    )
 
 
 def _select(

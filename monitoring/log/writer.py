@@ -6,6 +6,7 @@ go, so that under load the cost of a commit is shared (group commit, as database
 refused or spooled to a journal, by setting.
 """
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterator
@@ -18,30 +19,32 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from imip.errors import LogUnavailable
+from imip.prediction import Prediction
+from imip.settings import Settings
 from monitoring import metrics
-from monitoring.database import migrate
+from monitoring.database import connect, migrate
 from monitoring.lease import Lease
 from monitoring.log.insertion import Insertion
 from monitoring.log.journal import Journal, JournalFull
-from monitoring.log.record import Record
+from monitoring.log.rows import to_row
 
 BATCH = 256  # rows of one transaction at most
 PROBE = "log-probe"
 PROBE_SECONDS = 1.0  # between looks whether a database that was gone is back, or the journal holds something
 
-Waiting = tuple[Record, "Future[None]"]
+Waiting = tuple[Prediction, "Future[None]"]
 
 log = logging.getLogger("imip.log")
 
 
 class PredictionLog:
-    """Takes the findings of one worker."""
+    """Takes the predictions of one worker."""
 
     def __init__(self, engine: Engine, journal: Journal | None = None, spools: bool = True) -> None:
         """`journal`: what waits there is replayed. `spools`: while the database is gone predictions go there, too;
         without it, or without a journal, they are refused.
         """
-        self._engine, self._journal, self._spools = engine, journal, spools and journal is not None
+        self.engine, self._journal, self._spools = engine, journal, spools and journal is not None
         self._full = False  # the journal
         self._insertion = Insertion(engine)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
@@ -67,11 +70,23 @@ class PredictionLog:
         """Whether a prediction made now can be expected to find its place."""
         return self._up or (self._spools and not self._full)
 
-    def add(self, record: Record) -> "Future[None]":
-        """Hand a finding over. The future is done once it is committed, or raises LogUnavailable."""
+    @classmethod
+    def open(cls, settings: Settings) -> "PredictionLog":
+        """Return the log of these settings. What an earlier server spooled is replayed, even if this one does not."""
+        spools = settings.log_outage == "spool"
+        file = settings.data_folder.expanduser() / "journal.sqlite3"
+        journal = Journal(file, settings.journal_rows) if spools or file.exists() else None
+        return cls(connect(settings.database), journal, spools)
+
+    def add(self, prediction: Prediction) -> "Future[None]":
+        """Hand a prediction over. The future is done once it is committed, or raises LogUnavailable."""
         future: Future[None] = Future()
-        self._queue.put((record, future))
+        self._queue.put((prediction, future))
         return future
+
+    async def keep(self, prediction: Prediction) -> None:
+        """Return once a prediction is committed. Raises LogUnavailable if it cannot be."""
+        await asyncio.wrap_future(self.add(prediction))
 
     def close(self) -> None:
         """Commit what waits, and end."""
@@ -87,7 +102,7 @@ class PredictionLog:
             if not batch:
                 continue
             try:
-                self._keep([record for record, _ in batch])
+                self._commit([prediction for prediction, _ in batch])
             except Exception as fault:  # noqa: BLE001 (whatever it is, who waits must hear of it, and the next is served)
                 for _, future in batch:
                     future.set_exception(fault)
@@ -107,8 +122,8 @@ class PredictionLog:
                 return self._queue.put(None)  # the end, to be found again after this batch
             yield item
 
-    def _keep(self, records: list[Record]) -> None:
-        rows = [record.row() for record in records]
+    def _commit(self, predictions: list[Prediction]) -> None:
+        rows = list(map(to_row, predictions))
         if self._up:
             start = perf_counter()
             try:
@@ -137,7 +152,7 @@ class PredictionLog:
     def _lost(self, fault: Exception) -> None:
         self._up = False
         metrics.log_failures.inc()
-        metrics.log_available.labels(self._engine.dialect.name).set(0)
+        metrics.log_available.labels(self.engine.dialect.name).set(0)
         kind = type(getattr(fault, "orig", fault)).__name__
         log.error("the prediction log cannot be written", extra={"fields": {"fault": kind}})
 
@@ -156,12 +171,12 @@ class PredictionLog:
                 continue
 
     def _replay(self, journal: Journal) -> None:
-        while self._up and journal.replay(self._engine):
+        while self._up and journal.replay(self.engine):
             self._full = False
         metrics.log_journal_rows.set(len(journal))
 
     def _open(self) -> None:
-        migrate(self._engine)
-        Lease(self._engine, PROBE, "any").take()  # a write that is committed: a full disk lets all else pass
+        migrate(self.engine)
+        Lease(self.engine, PROBE, "any").take()  # a write that is committed: a full disk lets all else pass
         self._up = True
-        metrics.log_available.labels(self._engine.dialect.name).set(1)
+        metrics.log_available.labels(self.engine.dialect.name).set(1)

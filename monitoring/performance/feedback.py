@@ -1,42 +1,62 @@
 """Delayed truth: what a reviewer later says of a finding, kept beside a copy of what was predicted."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Engine, Select, select
 
 from imip.errors import UnknownLabel, UnknownPrediction
-from imip.oversight import Feedback, FeedbackAnswer
 from monitoring import tables
 from monitoring.database import insert_into
 
+ReviewerRole = Literal["radiologist", "physician", "researcher", "student", "other"]
+Comment = Literal["agrees", "false_positive", "false_negative", "wrong_class", "poor_image", "other"]
 
-def give(engine: Engine, feedback: Feedback) -> FeedbackAnswer:
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was predicted and what it is said to be."""
+
+    request_id: str
+    module: str
+    predicted: str
+    actual: str
+    replaced: bool  # whether earlier feedback of other content was overwritten
+
+
+def give(
+    engine: Engine,
+    request_id: str,
+    label: str,
+    reviewer_role: ReviewerRole | None = None,
+    comment: Comment | None = None,
+) -> Given:
     """Store feedback. It replaces earlier feedback on the same request; the same again changes nothing.
 
     Raises UnknownPrediction if the log holds no such prediction, UnknownLabel if its module has no such label.
     """
     with engine.begin() as connection:
-        predicted = connection.execute(_prediction(feedback.request_id)).mappings().one_or_none()
+        predicted = connection.execute(_prediction(request_id)).mappings().one_or_none()
         if predicted is None:
             raise UnknownPrediction("The prediction log holds no prediction of this request_id.")
         labels = predicted["probabilities"]
-        if feedback.label not in labels:
+        if label not in labels:
             raise UnknownLabel(f"This module has no such label; it has {', '.join(map(repr, labels))}.")
-        said = {"actual": feedback.label, "reviewer_role": feedback.reviewer_role, "comment": feedback.comment}
-        earlier = connection.execute(_said(feedback.request_id)).mappings().one_or_none()
+        said = {"actual": label, "reviewer_role": reviewer_role, "comment": comment}
+        earlier = connection.execute(_said(request_id)).mappings().one_or_none()
         if earlier is None or dict(earlier) != said:
             copied = {
                 name: predicted[name] for name in ("predicted_at", "module", "version", "predicted", "confidence")
             }
-            row = {"request_id": feedback.request_id, "at": datetime.now(UTC), **said, **copied}
+            row = {"request_id": request_id, "at": datetime.now(UTC), **said, **copied}
             given = insert_into(engine, tables.feedback).values(row)
             connection.execute(given.on_conflict_do_update(index_elements=["request_id"], set_=row))
-    return FeedbackAnswer(
-        request_id=feedback.request_id,
+    return Given(
+        request_id=request_id,
         module=predicted["module"],
         predicted=predicted["predicted"],
-        actual=feedback.label,
+        actual=label,
         replaced=earlier is not None and dict(earlier) != said,
     )
 

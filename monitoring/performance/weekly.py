@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, select
 
-from imip.oversight import ConfidenceBin, Interval, LabelPerformance, WeekPerformance
+from monitoring.performance.types import ConfidenceBin, Interval, LabelPerformance, WeekPerformance
 from monitoring.tables import feedback, predictions
 
 Z = 1.959963984540054  # two-sided 95% of the normal distribution

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imip.disclaimer import DISCLAIMER
-from imip.oversight import WeekPerformance
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
+from monitoring.performance.types import WeekPerformance
 from monitoring.reports.quality import quality_section
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class ReportFacts:
     made: datetime
 
 
-def drift_report(reference: Findings, current: Findings, quality: Sequence[WeekPerformance], facts: ReportFacts) -> str:
+def drift_report(
+    reference: PredictionArrays, current: PredictionArrays, quality: Sequence[WeekPerformance], facts: ReportFacts
+) -> str:
     """Return a whole HTML page that sets current findings beside the reference.
 
     Raises ValueError if there is nothing to compare.
@@ -71,7 +73,7 @@ def drift_report(reference: Findings, current: Findings, quality: Sequence[WeekP
     return f"{before.lstrip()}{head}{_head(facts)}{inside}{body}<div class='imip'>{words}</div>{rest}"
 
 
-def _drifted(reference: Findings, current: Findings, level: float) -> list[str]:
+def _drifted(reference: PredictionArrays, current: PredictionArrays, level: float) -> list[str]:
     from scipy.stats import false_discovery_control, ks_2samp
 
     if not reference.names:
@@ -81,7 +83,7 @@ def _drifted(reference: Findings, current: Findings, level: float) -> list[str]:
     return [name for name, p in zip(reference.names, false_discovery_control(p_values), strict=True) if p <= level]
 
 
-def _frame(findings: Findings) -> "pd.DataFrame":
+def _frame(findings: PredictionArrays) -> "pd.DataFrame":
     import pandas as pd
 
     columns: dict[str, Any] = {_plain(name): findings.feature(name) for name in findings.names}

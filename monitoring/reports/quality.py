@@ -6,7 +6,7 @@ Plain HTML and SVG, made of aggregates only. It needs none of what draws the com
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from imip.oversight import Interval, LabelPerformance, WeekPerformance
+from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 
 NO_LABELS = "No finding has been labelled yet, so its quality is unknown: send the truth to POST /feedback."
 MEASURED, ESTIMATED = "#1f4e9c", "#b3261e"

@@ -1,4 +1,4 @@
-"""The routes beside the inferences: their queries read, their answers written; what they do stands in `desk.py`."""
+"""The routes beside the inferences: their queries read, their answers written; what they do stands in `queries.py`."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from imip.errors import MalformedRequest, UploadTimeout
-from imip.oversight import Feedback
 from monitoring.reports.page import POLICY
+from serving.schemas.monitoring import Feedback
 
 FEEDBACK_BYTES = 4096  # of the body; the longest sound one has some 300
 FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2200))
@@ -69,17 +69,17 @@ class Awaited(BaseModel):
 
 def meta(request: Request) -> Response:
     """Say what is served: modules, their models' cards, formats and limits."""
-    return _answer(request.app.state.desk.meta)
+    return _answer(request.app.state.queries.meta)
 
 
 def predictions(request: Request) -> Response:
     """Return logged predictions, newest first, without their embeddings."""
-    return _answer(request.app.state.desk.predictions(_query(request, PredictionQuery)))
+    return _answer(request.app.state.queries.predictions(_query(request, PredictionQuery)))
 
 
 def drift(request: Request) -> Response:
     """Return the latest drift check of each module, its features by their shift."""
-    return _answer(request.app.state.desk.drift())
+    return _answer(request.app.state.queries.drift())
 
 
 def performance(request: Request) -> Response:
@@ -88,22 +88,22 @@ def performance(request: Request) -> Response:
     The answer may be half a minute old.
     """
     query = _query(request, PerformanceQuery)
-    return _answer(request.app.state.desk.performance(query.module, timedelta(weeks=query.weeks)))
+    return _answer(request.app.state.queries.performance(query.module, timedelta(weeks=query.weeks)))
 
 
 async def feedback(request: Request) -> Response:
     """Take the true label of a finding. Later feedback on the same finding replaces earlier."""
-    body = await _body(request, request.app.state.desk.upload_seconds)
+    body = await _body(request, request.app.state.queries.upload_seconds)
     try:
         given = Feedback.model_validate_json(body)
     except ValidationError as fault:
         raise MalformedRequest(_faults("feedback", fault)) from None
-    return _answer(await run_in_threadpool(request.app.state.desk.feedback, given))
+    return _answer(await run_in_threadpool(request.app.state.queries.feedback, given))
 
 
 def drift_report(request: Request) -> Response:
     """Return the newest report of a module's drift as a page, or 202 while the first one is being made."""
-    page = request.app.state.desk.report(_query(request, ReportQuery).module)
+    page = request.app.state.queries.report(_query(request, ReportQuery).module)
     if page is None:
         return Response(Awaited().model_dump_json(), 202, {"Retry-After": "10"}, "application/json")
     headers = {"Content-Encoding": "gzip", "Content-Security-Policy": POLICY}
@@ -120,7 +120,7 @@ OF_THE_LOG = (
 
 
 def build() -> Starlette:
-    """Return the application of these routes; a worker puts its desk into `state.desk`."""
+    """Return the application of these routes; a worker puts its desk into `state.queries`."""
     return Starlette(routes=[Route("/meta", meta), *OF_THE_LOG])
 
 

@@ -1,6 +1,7 @@
 """What a worker answers beside findings: it reads the prediction log, and writes feedback and wishes for reports."""
 
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -8,16 +9,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, RowMapping
 
 from imip.errors import ReportUnavailable, UnknownModule
-from imip.finding import Meta, ModuleMeta
-from imip.oversight import (
-    DriftCheck,
-    DriftStatus,
-    Feedback,
-    FeedbackAnswer,
-    LoggedPrediction,
-    Performance,
-    PredictionPage,
-)
 from monitoring import metrics
 from monitoring.drift import checks
 from monitoring.drift.checks import Check
@@ -26,6 +17,15 @@ from monitoring.log.queries import Filter, Position, recent
 from monitoring.performance import weekly
 from monitoring.performance.feedback import give
 from monitoring.reports import store
+from serving.schemas.meta import Meta, ModuleMeta
+from serving.schemas.monitoring import (
+    DriftStatus,
+    Feedback,
+    FeedbackAnswer,
+    LoggedPrediction,
+    Performance,
+    PredictionPage,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 30.0  # an answer on performance, which costs seconds of CPU for a million predictions
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from serving.routes.handlers import PredictionQuery
 
 
-class Desk:
+class Queries:
     """The answers of one worker."""
 
     def __init__(self, engine: Engine, meta: Meta, upload_seconds: float) -> None:
@@ -62,7 +62,7 @@ class Desk:
         found = {module.name: self._latest(module) for module in self.meta.modules}
         return DriftStatus(
             monitor="running" if is_held(self._engine, MONITOR) else "absent",
-            modules={name: DriftCheck.model_validate(check) for name, check in found.items() if check},
+            modules={name: check for name, check in found.items() if check},
         )
 
     def performance(self, module: str | None, back: timedelta) -> Performance:
@@ -77,11 +77,11 @@ class Desk:
             self._keep((name, back), answer)
         return answer
 
-    def feedback(self, given: Feedback) -> FeedbackAnswer:
+    def feedback(self, feedback: Feedback) -> FeedbackAnswer:
         """Keep the true label of a finding. Raises UnknownPrediction or UnknownLabel."""
-        answer = give(self._engine, given)
-        metrics.feedback_given.labels(answer.module).inc()
-        return answer
+        given = give(self._engine, feedback.request_id, feedback.label, feedback.reviewer_role, feedback.comment)
+        metrics.feedback_given.labels(given.module).inc()
+        return FeedbackAnswer(**asdict(given))
 
     def report(self, module: str | None) -> bytes | None:
         """Return the newest report on a module, gzipped, and have a newer one made if there was a check since.

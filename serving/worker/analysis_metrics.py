@@ -13,12 +13,13 @@ from typing import get_args
 import bentoml
 
 from imip import __version__
-from imip.inference.decision import WARNINGS, Certainty
+from imip.inference.decision import WARNINGS
 from imip.inference.module import AnalysisModule
-from imip.inference.predictor import Analysis, Stage
+from imip.inference.predictor import Stage
+from imip.prediction import Certainty, Prediction
 from imip.scan.dicom.attributes import WARNINGS as SCAN_WARNINGS
 from imip.scan.dicom.tags import Tag
-from imip.scan.read import Format
+from imip.scan.scan import Format
 from imip.settings import Settings
 from monitoring import metrics
 from serving import problems
@@ -50,21 +51,19 @@ def announce(modules: Mapping[str, AnalysisModule], settings: Settings) -> None:
         metrics.dicom_scans.labels(identity, burned_in)
 
 
-def count(analysis: Analysis, module: AnalysisModule) -> None:
-    """Record an answered analysis in the metrics."""
-    scan, decision = analysis.scan, analysis.decision
-    for stage, seconds in analysis.watch.seconds.items():
-        metrics.stage_duration.labels(module.name, stage).observe(seconds)
-    metrics.predictions.labels(module.name, decision.label).inc()
-    metrics.decisions.labels(module.name, decision.certainty).inc()
-    metrics.confidence.labels(module.name).observe(decision.confidence)
-    metrics.upload_size.labels(scan.format).observe(scan.size_bytes)
-    if scan.format == "dicom":
-        metrics.dicom_scans.labels(
-            _declared(scan.attributes, Tag.PatientIdentityRemoved), _declared(scan.attributes, Tag.BurnedInAnnotation)
-        ).inc()
-    for warning in analysis.warnings:
-        metrics.warnings.labels(module.name, warning).inc()
+def count(prediction: Prediction) -> None:
+    """Record an answered prediction in the metrics."""
+    for stage, seconds in prediction.seconds.items():
+        metrics.stage_duration.labels(prediction.module, stage).observe(seconds)
+    metrics.predictions.labels(prediction.module, prediction.label).inc()
+    metrics.decisions.labels(prediction.module, prediction.decision).inc()
+    metrics.confidence.labels(prediction.module).observe(prediction.confidence)
+    metrics.upload_size.labels(prediction.format).observe(prediction.features["file_size_bytes"])
+    if prediction.format == "dicom":
+        declared = (Tag.PatientIdentityRemoved, Tag.BurnedInAnnotation)
+        metrics.dicom_scans.labels(*(_declared(prediction.attributes, tag) for tag in declared)).inc()
+    for warning in prediction.warnings:
+        metrics.warnings.labels(prediction.module, warning).inc()
 
 
 def count_wait(seconds: float) -> None:

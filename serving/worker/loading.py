@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.inference.module import AnalysisModule
-from imip.inference.predictor import analyse, explain, overlay_png
+from imip.inference.predictor import analyse
 from imip.modules import load
 from monitoring import metrics
 
@@ -26,7 +27,7 @@ def load_warm(folder: Path) -> AnalysisModule:
     start, before = time.perf_counter(), _resident()
     module = load(folder)
     analysis = analyse(encode_png(BLANK), module)
-    overlay_png(analysis, explain(analysis))
+    explain(analysis)
     seconds, memory = time.perf_counter() - start, max(0, _resident() - before)
     metrics.module_load_duration.labels(module.name).set(seconds)
     metrics.module_memory.labels(module.name).set(memory)

@@ -1,4 +1,4 @@
-"""What a worker process does to itself, and for its dead predecessors, before it takes a scan."""
+"""What a worker process does to itself, and to what exited workers left, before it takes a scan."""
 
 import os
 from pathlib import Path
@@ -19,8 +19,8 @@ def harden() -> None:
     cv2.setNumThreads(1)
 
 
-def forget_the_dead() -> None:
-    """Drop the `live*` gauges of killed workers: the requests they held would be counted as in flight for ever.
+def remove_gauges_of_exited_workers() -> None:
+    """Remove the `live*` gauges of killed workers: the requests that they held would count as in flight for ever.
 
     What `prometheus_client.multiprocess.mark_process_dead` does, which nobody calls where a worker is killed.
     """

@@ -1,4 +1,4 @@
-"""What a process tells of itself every few seconds: its memory, its processor time, and whether it takes scans.
+"""What a process exports about itself every few seconds: its memory, its processor time, and whether it takes scans.
 
 prometheus_client's own process metrics do not exist where several processes share one page of metrics.
 """
@@ -14,7 +14,7 @@ from monitoring import metrics
 SECONDS = 5.0
 
 
-class Vitals:
+class ProcessMetrics:
     """Sets a process' gauges until it is stopped."""
 
     def __init__(self, kind: Literal["api", "drift-monitor"], ready: Callable[[], bool] | None = None) -> None:
@@ -23,7 +23,7 @@ class Vitals:
         self._process = psutil.Process()
         self._spent = 0.0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vitals", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="process-metrics", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -40,8 +40,8 @@ analysis = analyse(scan.read_bytes(), module)
 reference = artifact_reference(artifact, module.card)
 detectors = detectors.detectors(reference.findings, module.card.answers, DriftSettings())
 json.dump({
-    "label": analysis.decision.label,
-    "probabilities": dict(analysis.decision.probabilities),
+    "label": analysis.prediction.label,
+    "probabilities": dict(analysis.prediction.probabilities),
     "heatmaps": analysis.output.heatmaps.shape,
     "drift": {detector.name: detector(reference.findings).drifted for detector in detectors},
 }, Path("answer.json").open("w"))

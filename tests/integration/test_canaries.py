@@ -15,7 +15,7 @@ from sqlalchemy import select
 from imip.inference.features import FEATURES
 from imip.modules import MODULES
 from monitoring.database import connect
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.log.export import export
 from monitoring.log.queries import Filter, as_findings, newest
 from monitoring.reports.page import ReportFacts, drift_report
@@ -114,9 +114,9 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
     assert clean(drift_report(shifted(current), current, (), facts).encode())
 
 
-def shifted(findings: Findings) -> Findings:
+def shifted(findings: PredictionArrays) -> PredictionArrays:
     noise = np.random.default_rng(0).normal(0, 1, findings.features.shape).astype(np.float32)
-    return Findings(
+    return PredictionArrays(
         findings.embeddings, findings.features + noise, findings.names, findings.confidences, findings.labels
     )
 

@@ -8,7 +8,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from imip.scan.read import Scan, read_scan
+from imip.scan.read import read_scan
+from imip.scan.scan import Scan
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NAMES = (

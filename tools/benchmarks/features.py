@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from imip.inference.features import image_features
-from imip.scan.read import Scan
+from imip.scan.scan import Scan
 
 SIDES = (256, 512, 2048)  # pixels
 ROUNDS = 200

@@ -23,8 +23,8 @@ from sqlalchemy import Engine, func, insert, select
 from imip.inference.features import FEATURES
 from monitoring.database import connect, migrate
 from monitoring.log.queries import Filter, newer, newest, recent
-from monitoring.log.record import Record
 from monitoring.log.retention import prune
+from monitoring.log.rows import Record
 from monitoring.tables import predictions
 
 SIZES = (1_000, 1_000_000)  # rows

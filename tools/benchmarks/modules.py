@@ -146,8 +146,9 @@ def hosting(modules: Sequence[str], scan: bytes) -> Iterator[Host]:
 
 def host(pipe: Connection, names: Sequence[str], scan: bytes) -> None:
     """Load modules as a worker does, answer once with each, then work whenever asked."""
+    from imip.explain.explanation import explain
     from imip.inference.features import image_features
-    from imip.inference.predictor import analyse, explain, overlay_png
+    from imip.inference.predictor import analyse
     from imip.modules import load
     from imip.scan.read import read_scan
     from serving.worker.process import harden
@@ -161,7 +162,7 @@ def host(pipe: Connection, names: Sequence[str], scan: bytes) -> None:
 
     def heatmap() -> object:
         analyses = [analyse(scan, module) for module in modules]
-        return [overlay_png(analysis, explain(analysis)) for analysis in analyses]
+        return [explain(analysis).overlay for analysis in analyses]
 
     predict()
     pipe.send("ready")

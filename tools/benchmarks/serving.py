@@ -63,7 +63,8 @@ def arguments() -> argparse.Namespace:
 def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
     """Return what a worker does for each route, to be called in this process: one thread, as there."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is loaded, hence the imports here
-    from imip.inference.predictor import analyse, explain, overlay_png
+    from imip.explain.explanation import explain
+    from imip.inference.predictor import analyse
     from imip.modules import load
     from serving.worker.process import harden
 
@@ -72,7 +73,7 @@ def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
 
     def heatmap() -> bytes:
         analysis = analyse(scan, module)
-        return overlay_png(analysis, explain(analysis))
+        return explain(analysis).overlay
 
     return {"/predict": lambda: analyse(scan, module), "/heatmap": heatmap}
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import find_head
+from imip.inference.head import find_head
 
 SIDE = 128  # pixels a side of the aligned head
 COARSE = 32  # pixels a side while aligning

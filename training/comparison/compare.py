@@ -105,7 +105,7 @@ def vote(judged: Sequence[Judged], dataset: Dataset) -> Votes:
         column = labels.index(healthy)
         probabilities.append([1 - float(analysis.output.probabilities[column]) for analysis in analyses])
         says = {label: HEALTHY if label == healthy else ABNORMAL for label in labels}
-        votes.append([says.get(analysis.decision.label, NO_VOTE) for analysis in analyses])
+        votes.append([says.get(analysis.prediction.label, NO_VOTE) for analysis in analyses])
     recipe, samples = judged[0].recipe, judged[0].measured.samples
     return Votes(
         modules=tuple(one.recipe.module.name for one in judged),

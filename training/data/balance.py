@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from training.data.samples import Sample
 
 GLANCE = 12  # pixels a side

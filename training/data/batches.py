@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from training.augmentation.brain import augment, match_tones, mirror_half, paint_lesion, reshade_scalp
 from training.augmentation.counterfactual import Counterfactual, counterfactual
 from training.data.balance import propensity_weights

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from imip.inference.preprocessing import find_head
+from imip.inference.head import find_head
 from training.data.samples import TUMORS, Sample
 
 NEAR_DUPLICATE = 0.95  # correlation

@@ -30,7 +30,7 @@ def flagged_shares(module: AnalysisModule, films: Path | None) -> dict[str, floa
 
 
 def _flagged_share(module: AnalysisModule, slices: Iterable[Slice]) -> float:
-    return float(np.mean([OUT_OF_DISTRIBUTION in analyse(encode_png(s), module).warnings for s in slices]))
+    return float(np.mean([OUT_OF_DISTRIBUTION in analyse(encode_png(s), module).prediction.warnings for s in slices]))
 
 
 def _photos() -> Iterable[Slice]:

@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from imip.inference.artifact import CARD, REFERENCE, Artifact, digest, version
 from imip.inference.card import Calibration, Card, DecisionRule, InputSpec, OutOfDistribution
 from imip.inference.decision import Decision
-from imip.inference.features import FEATURES, heatmap_features, image_features
+from imip.inference.features import FEATURES, image_features
+from imip.inference.heatmap_features import heatmap_features
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
 from imip.inference.output import Output
 from imip.scan.read import read_scan
 from monitoring.drift.near_duplicates import kinship_limits
+from training.about import About
 from training.data.samples import Sample
 
 FOREIGN_SHARE = 0.01  # of the reference's own scans that may lie beyond the out-of-distribution threshold
@@ -38,6 +40,7 @@ class Trained:
 
 def write_artifact(
     module: type[AnalysisModule],
+    about: About,
     trained: Trained,
     validation: Sequence[Sample],
     groups: NDArray[np.int64],
@@ -49,17 +52,18 @@ def write_artifact(
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / module.engine).write_bytes(trained.engine)
-    unmeasured = _card(module, trained, 0.0, {})
+    unmeasured = _card(module, about, trained, 0.0, {})
     instance = module(Artifact(unmeasured, trained.engine, np.zeros((0, 0), np.float32)))
     reference = _reference(instance, validation, groups)
     np.savez_compressed(out / REFERENCE, **reference)
     files = {name: digest((out / name).read_bytes()) for name in (module.engine, REFERENCE)}
-    card = _card(module, trained, _foreign_limit(reference["embeddings"], groups), files)
+    card = _card(module, about, trained, _foreign_limit(reference["embeddings"], groups), files)
     card.model_copy(update={"metrics": _figures(out, card)}).write(out / CARD)
 
 
-def _card(module: type[AnalysisModule], trained: Trained, foreign_distance: float, files: dict[str, str]) -> Card:
-    about = module.about
+def _card(
+    module: type[AnalysisModule], about: About, trained: Trained, foreign_distance: float, files: dict[str, str]
+) -> Card:
     return Card(
         module=module.name,
         version=version(trained.engine),

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from training.loop import Journal, schedule
 
 SIDE = 64  # pixels of its input

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from imip.modules.brain_tumor import BrainTumor as Module
 from training.calibration import choose_operating_point, fit_platt
 from training.data.batches import Mix, model_inputs
 from training.data.split import Dataset
@@ -28,7 +27,7 @@ from training.loop import Stage, fit
 from training.recipes.brain_mri import BrainMri
 
 PARITY_SCANS = 200
-SIDE = Module.about.side  # pixels; the input is (SIDE, SIDE, 1), 0..255
+SIDE = 128  # pixels; the input is (SIDE, SIDE, 1), 0..255
 FILTERS = (32, 64, 128)
 KERNELS = (5, 3, 3)  # pixels
 POOLS = (2, 2, 4)  # the last leaves 8x8, so that the dense layer stays small
@@ -74,7 +73,7 @@ class BrainTumor(BrainMri):
         probabilities = served_probabilities(graph, slices)[:, 0]
         trained = Trained(graph, platt.described(), asdict(choose_operating_point(probabilities, is_tumor)))
         parity = prove(network, platt, graph, slices[:: max(1, len(slices) // PARITY_SCANS)])
-        write_artifact(self.module, trained, validation, dataset.groups(validation), out)
+        write_artifact(self.module, self.about, trained, validation, dataset.groups(validation), out)
         return str(parity)
 
 

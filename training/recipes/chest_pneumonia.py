@@ -61,7 +61,7 @@ def flagged_brains(module: AnalysisModule) -> float:
     data = BRAIN.read_bytes()
     frames = range(read_scan(data).frames)
     analyses = [analyse(data, module, frame=frame, any_modality=True) for frame in frames]
-    return float(np.mean([OUT_OF_DISTRIBUTION in analysis.warnings for analysis in analyses]))
+    return float(np.mean([OUT_OF_DISTRIBUTION in analysis.prediction.warnings for analysis in analyses]))
 
 
 def published(measured: Measured) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.features import image_features
 from imip.inference.module import AnalysisModule, BinaryClassifier
+from imip.inference.preprocessing import fit_region
 from imip.scan.read import read_scan
+from training.about import About
 from training.calibration import (
     Platt,
     Temperature,
@@ -46,10 +47,10 @@ PARITY_SCANS: Final = 200
 class SmallCnn(Recipe):
     """The recipe of every module that has none of its own."""
 
-    def __init__(self, module: type[AnalysisModule]) -> None:
-        super().__init__(module)
+    def __init__(self, module: type[AnalysisModule], about: About) -> None:
+        super().__init__(module, about)
         self.manifest_name = module.name
-        self.folders = {plain(label): label for label in module.about.labels}
+        self.folders = {plain(label): label for label in about.labels}
 
     def label(self, class_name: str) -> str:
         return class_name
@@ -78,12 +79,12 @@ class SmallCnn(Recipe):
         samples = dataset.part("validation")
         validation = self._labelled(samples)
         calibration = self._calibrated(logits(network, as_inputs(list(validation.inputs))), validation.labels)
-        graph = to_litert(network, calibration, ends(self.module.about.side))
+        graph = to_litert(network, calibration, ends(self.about.side))
         thresholds = self._thresholds(served_probabilities(graph, validation.inputs), validation.labels)
         some = validation.inputs[:: max(1, len(samples) // PARITY_SCANS)]
         parity = prove(network, calibration, graph, some)
         trained = Trained(graph, calibration.described(), thresholds)
-        write_artifact(self.module, trained, samples, dataset.groups(samples), out)
+        write_artifact(self.module, self.about, trained, samples, dataset.groups(samples), out)
         return str(parity)
 
     @property
@@ -91,16 +92,15 @@ class SmallCnn(Recipe):
         return issubclass(self.module, BinaryClassifier)
 
     def _build(self) -> keras.Sequential:
-        about = self.module.about
-        return build(about.side, 1 if self._is_binary else len(about.labels))
+        return build(self.about.side, 1 if self._is_binary else len(self.about.labels))
 
     def _labelled(self, samples: Sequence[Sample]) -> Labelled:
         """Return samples as the network's: each cut as served."""
         inputs = []
         for sample in samples:
-            scan = read_scan(sample.data)
-            inputs.append(self.module.prepare(scan, image_features(scan)).pixels)
-        indices = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
+            pixels = read_scan(sample.data).pixels
+            inputs.append(fit_region(pixels, self.module.crop(pixels), self.about.side).pixels)
+        indices = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return Labelled(np.stack(inputs), np.array(indices, np.int64))
 
     def _calibrated(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> Platt | Temperature:

@@ -1,8 +1,8 @@
 """What each measure of a head is called in a sentence, and the sentence that compares it with a threshold."""
 
-from imip.inference.decision import Compared, Reason
 from imip.modules.brain_tree.texture import DISTANCES, PROPERTIES, RADII
 from imip.modules.brain_tree.tree import Step
+from imip.prediction import Compared, Reason
 
 PATTERN_WORDS = (  # by how many of eight neighbours are not darker (Ojala, Pietikainen and Maenpaa 2002)
     "bright spots",

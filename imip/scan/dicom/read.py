@@ -1,12 +1,8 @@
 """DICOM to one displayable frame. Only the elements of `dicom_tags` are read, and little of them leaves."""
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.config import IGNORE
 
@@ -17,24 +13,12 @@ from imip.scan.dicom.parser import Elements, is_explicit, read_elements
 from imip.scan.dicom.pixels import SYNTAXES, decode_frame, pixel_element, read_layout
 from imip.scan.dicom.tags import Tag
 from imip.scan.limits import Limits
+from imip.scan.scan import Scan
 
 _INFLATE_STEP = 2**20  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DicomImage:
-    """One decoded frame and what may be said of it."""
-
-    pixels: NDArray[np.uint8]  # (H, W)
-    bit_depth: int
-    channels: int
-    frame: int
-    frames: int
-    attributes: Mapping[str, str]
-    warnings: tuple[str, ...]
-
-
-def decode_dicom(data: bytes, *, frame: int | None, limits: Limits, burned_in: Literal["refuse", "warn"]) -> DicomImage:
+def decode_dicom(data: bytes, *, frame: int | None, limits: Limits, burned_in: Literal["refuse", "warn"]) -> Scan:
     """Decode one frame for display. Raises a ScanError."""
     elements, syntax = _open(data, limits)
     if Tag.Rows not in elements or pixel_element(elements) is None:
@@ -54,8 +38,10 @@ def decode_dicom(data: bytes, *, frame: int | None, limits: Limits, burned_in: L
         pixels = show_monochrome(
             stored, levels, bits=layout.stored, signed=layout.signed, inverted=photometric == "MONOCHROME1"
         )
-    return DicomImage(
-        pixels,
+    return Scan(
+        pixels=pixels,
+        format="dicom",
+        size_bytes=len(data),
         bit_depth=layout.stored,
         channels=3 if layout.photometric == "PALETTE COLOR" else layout.samples,
         frame=chosen,

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import Region, find_head
+from imip.inference.head import find_head
+from imip.inference.preprocessing import Region
 
 Slice = NDArray[np.uint8]  # (H, W)
 Image = NDArray[np.float32]  # (H, W), 0..1

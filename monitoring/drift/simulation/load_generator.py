@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from imip.errors import ScanError
 from imip.scan.limits import DEFAULT_LIMITS
-from imip.scan.read import Format, read_scan
+from imip.scan.read import read_scan
+from imip.scan.scan import Format
 from monitoring.drift.simulation.scenarios import alter, choose
 
 JPEG_QUALITY = 95  # of a distorted scan that came as JPEG; compression is a drift of its own

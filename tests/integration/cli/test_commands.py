@@ -23,15 +23,15 @@ from sqlalchemy import Engine, delete
 from typer.testing import CliRunner
 
 from cli.app import app
-from imip.oversight import Feedback
 from monitoring.database import connect, migrate
 from monitoring.drift import checks
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.reference import current
 from monitoring.drift.simulation.scenarios import KINDS
-from monitoring.log.record import EMBEDDING
+from monitoring.log.rows import EMBEDDING
 from monitoring.performance.feedback import give
 from monitoring.tables import predictions
+from serving.schemas.monitoring import Feedback
 from tests.integration.monitoring.drift.test_window import CARD, REFERENCE
 from tests.support.heads import head
 from tests.support.logged import log, prediction
@@ -85,25 +85,25 @@ def said(*arguments: str | Path, status: int = 0, answer: str | None = None) -> 
     return result.output
 
 
-def sample(count: int, seed: int = 0) -> Findings:
-    """Findings like those of the artifact's reference."""
+def sample(count: int, seed: int = 0) -> PredictionArrays:
+    """Predictions like those of the artifact's reference."""
     return REFERENCE.findings.take(np.random.default_rng(seed).permutation(len(REFERENCE.findings))[:count])
 
 
-def shifted(findings: Findings) -> Findings:
+def shifted(findings: PredictionArrays) -> PredictionArrays:
     """The same from another scanner."""
     spread = findings.features.std(axis=0)
     offset = findings.embeddings.std(axis=0)
     return dataclasses.replace(findings, features=findings.features + spread, embeddings=findings.embeddings + offset)
 
 
-def enter(database: Engine, findings: Findings, hours: float = 0) -> list[str]:
+def enter(database: Engine, findings: PredictionArrays, hours: float = 0) -> list[str]:
     """Log findings, a second apart, the last one so many hours ago; return their request ids."""
     last = datetime.now(UTC) - timedelta(hours=hours)
     return log(database, *(_row(findings, number, last) for number in range(len(findings))))
 
 
-def _row(findings: Findings, number: int, last: datetime) -> dict[str, Any]:
+def _row(findings: PredictionArrays, number: int, last: datetime) -> dict[str, Any]:
     label, confidence = str(findings.labels[number]), float(findings.confidences[number])
     (other,) = set(CARD.labels) - {label}
     at = last - timedelta(seconds=len(findings) - number)

@@ -9,10 +9,10 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from imip.inference.card import Card
-from imip.oversight import Feedback
 from monitoring.gauges import LABELLED_SINCE, show_check, show_log, show_performance
 from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
+from serving.schemas.monitoring import Feedback
 from tests.integration.monitoring.drift.test_checks import CHECK, RESULTS
 from tests.integration.monitoring.drift.test_window import CARD
 from tests.support.logged import log, prediction

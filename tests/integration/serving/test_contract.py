@@ -193,7 +193,7 @@ def test_the_openapi_page_speaks_of_this_server_and_of_no_other(server: Server) 
     assert "InvalidArgument" not in text and "contact@" not in text
     schemas = document["components"]["schemas"]
     named = set(re.findall(r"#/components/schemas/(\w+)", text))
-    assert {"Finding", "ExplainedFinding", "Meta", "Problem"} <= named <= set(schemas)
+    assert {"PredictionAnswer", "HeatmapAnswer", "Meta", "Problem"} <= named <= set(schemas)
     assert "200" in document["paths"]["/meta"]["get"]["responses"]
     for route in ("/predict", "/heatmap"):
         responses = document["paths"][route]["post"]["responses"]

@@ -16,10 +16,8 @@ from sqlalchemy import Engine, insert
 
 from imip.disclaimer import DISCLAIMER
 from imip.errors import ReportUnavailable
-from imip.finding import LimitsMeta, Meta
 from imip.inference.artifact import read_card
 from imip.inference.features import FEATURES
-from imip.oversight import Performance
 from monitoring.database import connect, migrate
 from monitoring.drift import checks
 from monitoring.drift.checks import Check
@@ -30,6 +28,8 @@ from serving.answers import module_meta
 from serving.middleware import CLIENT_CLOSED, Edge
 from serving.routes import handlers, queries
 from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Desk
+from serving.schemas.meta import LimitsMeta, Meta
+from serving.schemas.monitoring import Performance
 from tests.support.logged import log, prediction
 from tests.support.server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
 

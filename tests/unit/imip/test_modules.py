@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import skimage.data
 
+from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.inference.artifact import read_artifact
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import ReferenceDistance
-from imip.inference.predictor import analyse, explain, overlay_png
+from imip.inference.predictor import analyse
 from imip.modules import MODULES, load
 from tests.support.scan_files import mr_bytes
 from tests.support.server import REPOSITORY
@@ -76,30 +77,35 @@ def test_one_pass_answers_probabilities_embedding_and_a_heatmap_for_each_label(m
 @pytest.mark.parametrize("name", ["brain-axial.png", "brain-axial.jpg", "brain-axial.dcm"])
 def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModule, name: str) -> None:
     analysis = analyse((REPOSITORY / "samples" / name).read_bytes(), module, any_modality=True)
-    judged = analysis.decision
+    judged = analysis.prediction
     assert judged.label in module.card.answers
     assert tuple(judged.probabilities) == module.card.labels
     if judged.label in module.card.labels:
         assert judged.confidence == judged.probabilities[judged.label]
     else:
         assert (judged.confidence, judged.decision) == (max(judged.probabilities.values()), "uncertain")
-    assert overlay_png(analysis, explain(analysis)).startswith(b"\x89PNG")
+    assert explain(analysis).overlay.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_whatever_the_picture_the_answer_is_finite_and_of_the_card(module: AnalysisModule, name: str) -> None:
     analysis = analyse(HOSTILE[name], module, any_modality=True)
-    judged, output = analysis.decision, analysis.output
+    judged, output = analysis.prediction, analysis.output
     assert judged.label in module.card.answers and 0 <= judged.confidence <= 1
-    numbers = [*output.probabilities, *output.embedding, *output.heatmaps.ravel(), *analysis.features.values()]
+    numbers = [
+        *output.probabilities,
+        *output.embedding,
+        *output.heatmaps.ravel(),
+        *analysis.prediction.features.values(),
+    ]
     assert np.isfinite([*numbers, *(reason.value for reason in judged.reasons)]).all()
     assert output.probabilities.sum() == pytest.approx(1, abs=1e-5)
-    assert overlay_png(analysis, explain(analysis)).startswith(b"\x89PNG")
+    assert explain(analysis).overlay.startswith(b"\x89PNG")
 
 
 def test_noise_and_a_photograph_get_the_warning(module: AnalysisModule) -> None:
     for picture in (HOSTILE["noise"], encode_png(skimage.data.camera())):
-        assert "out_of_distribution" in analyse(picture, module).warnings
+        assert "out_of_distribution" in analyse(picture, module).prediction.warnings
 
 
 def test_the_same_scan_gets_the_same_answer(module: AnalysisModule) -> None:

@@ -18,9 +18,9 @@ from tqdm import tqdm
 from imip.inference.module import AnalysisModule
 from imip.modules import load as load_module
 from imip.settings import DriftSettings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checks import Detector
 from monitoring.drift.detectors import detectors
-from monitoring.drift.findings import Findings
 from monitoring.drift.simulation.distortions import SEVERITIES
 from monitoring.drift.simulation.scenarios import KINDS, MIXES, NONE, alter, choose
 from monitoring.drift.window import LOOKBACK
@@ -79,12 +79,12 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def verdict(warm: Sequence[Detector], window: Findings) -> Verdict:
+def verdict(warm: Sequence[Detector], window: PredictionArrays) -> Verdict:
     found = {detector.name: detector(window).drifted for detector in warm}
     return found | {"any": any(found.values())}
 
 
-def detectors_of(reference: Findings) -> Sequence[Detector]:
+def detectors_of(reference: PredictionArrays) -> Sequence[Detector]:
     return detectors(reference, tuple(np.unique(reference.labels).tolist()), SETTINGS)
 
 
@@ -96,7 +96,7 @@ class Watch:
         self.reference = thinned(scans.findings, self._limits)
         self._warm = detectors_of(self.reference)
 
-    def __call__(self, stream: Findings) -> tuple[Verdict, int]:
+    def __call__(self, stream: PredictionArrays) -> tuple[Verdict, int]:
         """Return the verdict on the newest independent findings, and how many they are."""
         window = thinned(stream, self._limits, SETTINGS.window)
         return verdict(self._warm, window), len(window)
@@ -137,7 +137,7 @@ def false_alarms(scans: Scans, module: AnalysisModule, windows: int) -> dict[str
     return {name: rate(results) for name, results in found.items()}
 
 
-def with_burst(stream: Findings, burst: Findings, rng: np.random.Generator) -> Findings:
+def with_burst(stream: PredictionArrays, burst: PredictionArrays, rng: np.random.Generator) -> PredictionArrays:
     """Return a stream whose last scans are, in half, a burst's, at random places."""
     kept = len(stream) - (SETTINGS.window - BURST)
     tail = kept + rng.permutation(SETTINGS.window)
@@ -174,7 +174,7 @@ def respond(
     """Send drifts of every kind and severity at the reference shipped."""
     watch = Watch(validation)
     for kind in tqdm([kind for kind in KINDS if kind != NONE], "drifts"):
-        changed: Findings | None = None
+        changed: PredictionArrays | None = None
         for severity in severities:
             if changed is None or kind not in MIXES:
                 changed = look_at(altered(test.slices, kind, severity), module)
@@ -193,7 +193,7 @@ def altered(slices: Sequence[NDArray[np.uint8]], kind: str, severity: int) -> It
 
 
 def flow(
-    both: Findings,
+    both: PredictionArrays,
     classes: Sequence[str],
     kind: str,
     severity: int,
@@ -216,7 +216,7 @@ def flow(
     return at_end, delay, size
 
 
-def time_check(one: Findings, other: Findings) -> dict[str, float]:
+def time_check(one: PredictionArrays, other: PredictionArrays) -> dict[str, float]:
     """Return the seconds of one check of 200 findings against 500 by each detector, once warm."""
     reference, window = one.take(np.arange(500)), other.take(np.arange(200))
     seconds = {}

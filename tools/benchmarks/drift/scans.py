@@ -12,7 +12,7 @@ from tqdm import tqdm
 from imip.inference.features import FEATURES
 from imip.inference.predictor import analyse
 from imip.modules import AnalysisModule
-from monitoring.drift.findings import Findings, of_analyses
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows, kinship_limits
 from training.data.split import Split
 from training.recipe import find
@@ -25,7 +25,7 @@ Limits = Mapping[str, float]
 class Scans:
     """Held-out scans of one part, or of two: what the model finds in them, and what is known of them."""
 
-    findings: Findings
+    findings: PredictionArrays
     groups: NDArray[np.int64]  # (n,)
     classes: list[str]
     slices: list[NDArray[np.uint8]]
@@ -44,7 +44,7 @@ def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
         samples = dataset.part(name)
         analyses = [analyse(sample.path.read_bytes(), module) for sample in tqdm(samples, name)]
         return Scans(
-            of_analyses(analyses, FEATURES),
+            PredictionArrays.of((analysis.prediction for analysis in analyses), FEATURES),
             dataset.groups(samples),
             [sample.class_name for sample in samples],
             [analysis.scan.pixels for analysis in analyses],
@@ -62,8 +62,8 @@ def joined(one: Scans, other: Scans) -> Scans:
     )
 
 
-def append(one: Findings, other: Findings) -> Findings:
-    return Findings(
+def append(one: PredictionArrays, other: PredictionArrays) -> PredictionArrays:
+    return PredictionArrays(
         np.concatenate([one.embeddings, other.embeddings]),
         np.concatenate([one.features, other.features]),
         one.names,
@@ -72,13 +72,13 @@ def append(one: Findings, other: Findings) -> Findings:
     )
 
 
-def look_at(slices: Iterable[NDArray[np.uint8]], module: AnalysisModule) -> Findings:
+def look_at(slices: Iterable[NDArray[np.uint8]], module: AnalysisModule) -> PredictionArrays:
     """Let the module judge slices, (H, W) each, as PNG files."""
     files = (cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes() for pixels in slices)
-    return of_analyses((analyse(data, module) for data in files), FEATURES)
+    return PredictionArrays.of((analyse(data, module).prediction for data in files), FEATURES)
 
 
-def thinned(findings: Findings, limits: Limits, size: int | None = None) -> Findings:
+def thinned(findings: PredictionArrays, limits: Limits, size: int | None = None) -> PredictionArrays:
     """Return independent findings, the newest `size` of them, as the monitor chooses them; oldest first."""
     kept = independent_rows(findings, limits)
     return findings.take(kept if size is None else kept[-size:])

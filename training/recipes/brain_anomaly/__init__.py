@@ -78,7 +78,7 @@ class BrainAnomaly(BrainMri):
         checked = slices[:: max(1, len(slices) // PARITY_SCANS)]
         agreement = score.prove(network, normality, platt, graph, checked)
         trained = Trained(graph, platt.described(), thresholds)
-        write_artifact(self.module, trained, validation, dataset.groups(validation), out)
+        write_artifact(self.module, self.about, trained, validation, dataset.groups(validation), out)
         return agreement
 
     def judge(
@@ -92,7 +92,7 @@ class BrainAnomaly(BrainMri):
         measured = super().judge(module, samples, analyses, groups)
         labels, answers = module.card.labels, module.card.answers
         actual = np.array([self.label(sample.class_name) for sample in samples])
-        answered = np.array([analysis.decision.label for analysis in analyses])
+        answered = np.array([analysis.prediction.label for analysis in analyses])
         likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
         missed = estimates({MISSED: Proportion(answered == self.healthy, actual != self.healthy)}, groups)
         counted = replace(
@@ -150,7 +150,7 @@ def _normals(samples: Sequence[Sample]) -> list[Sample]:
 def _outcomes(measured: Measured) -> dict[str, Any]:
     """Return for each class how often each outcome was answered, with intervals over groups."""
     answers, names = measured.module.card.answers, _class_names(measured)
-    answered = np.array([analysis.decision.label for analysis in measured.analyses])
+    answered = np.array([analysis.prediction.label for analysis in measured.analyses])
     rows: list[list[Any]] = []
     for name in sorted(set(names.tolist())):
         shares = {answer: Proportion(answered == answer, names == name) for answer in answers}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imip.inference.head import crop_to_head
 from imip.inference.output import Output
-from imip.inference.preprocessing import crop_to_head
 from training.augmentation.brain import paint_lesion
 from training.evaluation.bootstrap import Proportion, Weights, estimates
 from training.evaluation.measures import average, roc_auc
@@ -27,7 +27,7 @@ def paint_and_judge(measured: Measured) -> dict[str, Any]:
     for row in rows:
         pixels = measured.samples[row].pixels
         painted = paint_lesion(pixels, np.random.default_rng((SEED, row)))
-        model_input = crop_to_head(painted, measured.module.about.side)
+        model_input = crop_to_head(painted, measured.module.card.input.side)
         output = measured.module.run(model_input)
         lesion = np.abs(painted.astype(np.int16) - pixels) > CHANGED
         heat = model_input.to_slice(output.heatmaps[:, :, 0])

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from imip.inference.head import crop_to_head
 from imip.inference.module import AnalysisModule
-from imip.inference.preprocessing import crop_to_head
 from imip.modules.brain_anomaly import MEASURES, score_at
 from imip.scan.read import read_scan
 from training.augmentation.brain import paint_lesion

@@ -65,14 +65,14 @@ class BrainTree(BrainMriTypes):
         training = self._measured(dataset, dataset.part("train"), growth.COPIES)
         agreement = prove(tree, int(trained["depth"]), training, values)
         made = Trained(tree.to_bytes(), temperature.described(), {"confident": confident})
-        write_artifact(self.module, made, samples, dataset.groups(samples), out)
+        write_artifact(self.module, self.about, made, samples, dataset.groups(samples), out)
         return agreement
 
     def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
         return super().figures(measured, films=films) | {"tables": tables(read(self.weights), measured)}
 
     def _measured(self, dataset: Dataset, samples: Sequence[Sample], copies: int) -> growth.Table:
-        labels = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
+        labels = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return growth.measure(samples, np.array(labels, np.int64), dataset.groups(samples), copies)
 
 
@@ -98,7 +98,7 @@ def tables(trained: Mapping[str, NDArray[Any]], measured: Measured) -> dict[str,
     """Return what the tree was chosen by, what it leans on and what shakes it, as tables of the card."""
     depth, by_depth = int(trained["depth"]), trained["scores_by_depth"]
     others = zip(trained["others"].tolist(), trained["scores_of_others"], strict=True)
-    asked = [{reason.measure for reason in analysis.decision.reasons} for analysis in measured.analyses]
+    asked = [{reason.measure for reason in analysis.prediction.reasons} for analysis in measured.analyses]
     order = np.argsort(-trained["importance"], kind="stable")
     return {
         "depth": {
@@ -145,9 +145,9 @@ def _score(scores: NDArray[np.float64]) -> list[float]:
 def _in_look(look: Look, measured: Measured) -> list[float]:
     """Return how often the labels are right in a look, and how often they are those of the scans as they are."""
     pictures = (look.change(analysis.scan.pixels, look.measured) for analysis in measured.analyses)
-    labels = [analyse(encode_png(picture), measured.module).decision.label for picture in pictures]
+    labels = [analyse(encode_png(picture), measured.module).prediction.label for picture in pictures]
     right = [label == TYPES[sample.class_name] for label, sample in zip(labels, measured.samples, strict=True)]
-    same = [label == analysis.decision.label for label, analysis in zip(labels, measured.analyses, strict=True)]
+    same = [label == analysis.prediction.label for label, analysis in zip(labels, measured.analyses, strict=True)]
     return [round(float(np.mean(right)), 4), round(float(np.mean(same)), 4)]
 
 

@@ -18,10 +18,12 @@ from sklearn.tree import DecisionTreeClassifier
 from tqdm import tqdm
 
 from imip.inference.features import FILE_FEATURES, IMAGE_FEATURES, image_features
-from imip.modules.brain_tree import HEAD_FEATURES, MEASURES, BrainTree
+from imip.inference.head import crop_to_head
+from imip.modules.brain_tree import HEAD_FEATURES, MEASURES
 from imip.modules.brain_tree.texture import TEXTURE_FEATURES, texture_features
 from imip.modules.brain_tree.tree import LEAF
-from imip.scan.read import Scan, read_scan
+from imip.scan.read import read_scan
+from imip.scan.scan import Scan
 from training.data.samples import Sample
 from training.recipes.brain_tree.looks import vary
 
@@ -30,6 +32,7 @@ COPIES: Final = 2  # of each training slice, in other looks
 SMALLEST_LEAF: Final = 20 * (1 + COPIES)  # slices with their copies; fewer give no share worth its name
 FOLDS: Final = 5
 FOREST: Final = 100  # trees, of the forest to compare with
+SIDE = 128  # pixels of the module's input
 SEED: Final = 0
 
 ALL: Final = (*(name for name in IMAGE_FEATURES if name not in FILE_FEATURES), *TEXTURE_FEATURES)
@@ -124,7 +127,7 @@ def arrays(tree: DecisionTreeClassifier, values: NDArray[np.float32], labels: ND
         "threshold": np.where(leaf, 0.0, grown.threshold),
         "left": grown.children_left.astype(np.int32),
         "right": grown.children_right.astype(np.int32),
-        "counts": np.asarray(tree.decision_path(flat).T @ np.eye(len(BrainTree.about.labels), dtype=np.int64)[each]),
+        "counts": np.asarray(tree.decision_path(flat).T @ np.eye(tree.n_classes_, dtype=np.int64)[each]),
         "mean": values[:, 0].mean(axis=0),
         "scale": values[:, 0].std(axis=0),
     }
@@ -132,7 +135,7 @@ def arrays(tree: DecisionTreeClassifier, values: NDArray[np.float32], labels: ND
 
 def _measures(scan: Scan) -> list[float]:
     features = image_features(scan)
-    values = features | texture_features(BrainTree.prepare(scan, features).pixels)
+    values = features | texture_features(crop_to_head(scan.pixels, SIDE).pixels)
     return [values[name] for name in ALL]
 
 

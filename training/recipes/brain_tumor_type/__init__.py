@@ -38,7 +38,7 @@ class BrainTumorType(BrainMriTypes):
     """The recipe of the shipped network."""
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
-        network = build(mobilenet.pretrained(run / IMAGENET), len(self.module.about.labels))
+        network = build(mobilenet.pretrained(run / IMAGENET), len(self.about.labels))
         parts = self._labelled(dataset.part("train")), self._labelled(dataset.part("validation"))
         train(network, *parts, run, epochs)
         round_weights(network)
@@ -46,10 +46,10 @@ class BrainTumorType(BrainMriTypes):
         return run / "weights.npz"
 
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
-        network = build(mobilenet.untrained(), len(self.module.about.labels))
+        network = build(mobilenet.untrained(), len(self.about.labels))
         read_weights(network, weights)
         validation, labels = self._labelled(dataset.part("validation"))
-        inputs = model_inputs(validation, self.module.about.side)
+        inputs = model_inputs(validation, self.about.side)
         temperature = fit_temperature(logits(network, inputs), labels)
         graph = to_litert(network, temperature, EMBEDDED)
         slices = inputs[..., 0].astype(np.uint8)
@@ -57,14 +57,14 @@ class BrainTumorType(BrainMriTypes):
         chosen = thresholds.choose(served_probabilities(graph, slices), actual)
         trained = Trained(graph, temperature.described(), chosen)
         parity = prove(network, temperature, graph, slices[:: max(1, len(slices) // PARITY_SCANS)])
-        write_artifact(self.module, trained, validation, dataset.groups(validation), out)
+        write_artifact(self.module, self.about, trained, validation, dataset.groups(validation), out)
         return str(parity)
 
     def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
         return super().figures(measured, films=films) | {"tables": {"starting_thresholds": by_thresholds(measured)}}
 
     def _labelled(self, samples: list[Sample]) -> Labelled:
-        indices = [self.module.about.labels.index(self.label(sample.class_name)) for sample in samples]
+        indices = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return samples, np.array(indices, np.int64)
 
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from training.augmentation.brain import augment, match_tones
 from training.data.balance import class_weights
 from training.data.batches import Batch, as_inputs

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imip.modules.brain_tumor_type import HEALTHY, TYPES, BrainTumorType, choose_label
+from imip.modules.brain_tumor_type import HEALTHY, TYPES, choose_label
 from training.calibration import CalibrationError
 
-LABELS: Final = BrainTumorType.about.labels
+LABELS: Final = (HEALTHY, *TYPES)
 MISSED_TUMOR: Final = 10.0  # its cost, in healthy slices left without an answer
 WRONG_TYPE: Final = 3.0  # its cost, in right answers withheld
 STARTING: Final[Mapping[str, float]] = {HEALTHY: 0.85, "Meningioma": 0.60, "Glioma": 0.55, "Pituitary": 0.55}

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from imip.settings import DriftSettings
 from monitoring.drift import checks
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checker import LEAST, Watch
 from monitoring.drift.checks import Check, Result
-from monitoring.drift.findings import Findings
 from monitoring.drift.reference import store
 from monitoring.log.queries import Filter
 from tests.integration.monitoring.drift.test_window import CARD, REFERENCE, burst, patients
@@ -36,11 +36,13 @@ class Detectors:
     """Stands in for monitoring.drift.detectors.detectors: counts what it makes, and says what it saw."""
 
     def __init__(self) -> None:
-        self.references: list[Findings] = []
-        self.windows: list[Findings] = []
+        self.references: list[PredictionArrays] = []
+        self.windows: list[PredictionArrays] = []
         self.fault: Exception | None = None
 
-    def __call__(self, reference: Findings, labels: Sequence[str], settings: DriftSettings) -> tuple["Detectors.One"]:
+    def __call__(
+        self, reference: PredictionArrays, labels: Sequence[str], settings: DriftSettings
+    ) -> tuple["Detectors.One"]:
         assert (tuple(labels), settings) == (CARD.answers, SETTINGS)
         self.references.append(reference)
         return (Detectors.One(self, len(reference)),)
@@ -53,7 +55,7 @@ class Detectors:
         def __init__(self, made: "Detectors", reference: int) -> None:
             self._made, self._reference = made, reference
 
-        def __call__(self, window: Findings) -> Result:
+        def __call__(self, window: PredictionArrays) -> Result:
             self._made.windows.append(window)
             if self._made.fault is not None:
                 raise self._made.fault

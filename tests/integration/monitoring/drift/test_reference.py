@@ -12,7 +12,7 @@ from imip.errors import ArtifactError
 from imip.inference.artifact import REFERENCE as FILE
 from imip.inference.artifact import digest
 from imip.inference.card import Card
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.reference import Reference, artifact_reference, current, logged_reference, store
 from monitoring.tables import drift_references
 from tests.integration.monitoring.drift.test_window import ARTIFACT, CARD, REFERENCE
@@ -28,7 +28,7 @@ def made_of(rows: slice, days: int = 0) -> Reference:
     return logged_reference(findings, REFERENCE.kinship, AT, AT + timedelta(days=days))
 
 
-def same(one: Findings, other: Findings) -> bool:
+def same(one: PredictionArrays, other: PredictionArrays) -> bool:
     arrays = ("embeddings", "features", "confidences", "labels")
     equal = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
     return equal and one.names == other.names

@@ -11,7 +11,7 @@ from imip.inference.artifact import read_card
 from monitoring.drift.reference import artifact_reference
 from monitoring.drift.window import LOOKBACK, take_window
 from monitoring.log.queries import Filter
-from monitoring.log.record import EMBEDDING
+from monitoring.log.rows import EMBEDDING
 from tests.support.logged import AT, log, prediction
 from tests.support.server import REPOSITORY
 

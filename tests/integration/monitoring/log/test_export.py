@@ -17,7 +17,7 @@ from imip.table import Format
 from monitoring.log import queries
 from monitoring.log.export import COLUMNS, NESTED, TEXT, export
 from monitoring.log.queries import Filter
-from monitoring.log.record import EMBEDDING
+from monitoring.log.rows import EMBEDDING
 from tests.support.logged import AT, log, prediction
 
 ALL = Filter()

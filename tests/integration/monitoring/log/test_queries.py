@@ -13,7 +13,7 @@ from sqlalchemy import Engine, RowMapping, event
 
 from monitoring.log import queries
 from monitoring.log.queries import Filter, Position, as_findings, last_chances, newer, newest, oldest_first, recent
-from monitoring.log.record import EMBEDDING
+from monitoring.log.rows import EMBEDDING
 from tests.support.logged import AT, log, prediction
 
 MODULE, OTHER, RARE, SILENT = "brain-tumor", "dementia", "stroke", "silent"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, event, insert, select
 
-from imip.oversight import Feedback
 from monitoring.log import retention
 from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
 from monitoring.tables import drift_checks, feedback, predictions
+from serving.schemas.monitoring import Feedback
 from tests.support.logged import log, prediction
 
 DAYS = 30.0

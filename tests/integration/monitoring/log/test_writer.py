@@ -21,7 +21,7 @@ from sqlalchemy import Engine, RowMapping, func, insert, select
 from imip.errors import LogUnavailable
 from monitoring.database import connect, migrate
 from monitoring.log.journal import Journal
-from monitoring.log.record import Record, read_embedding
+from monitoring.log.rows import Record, read_embedding
 from monitoring.log.writer import PredictionLog
 from monitoring.tables import predictions
 from tests.support.logged import AT

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, RowMapping, delete, select
 
 from imip.errors import UnknownLabel, UnknownPrediction
-from imip.oversight import Feedback
 from monitoring import tables
 from monitoring.performance.feedback import give
+from serving.schemas.monitoring import Feedback
 from tests.support.logged import AT, log, prediction
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, delete
 
-from imip.oversight import Feedback, Interval, LabelPerformance, WeekPerformance
 from monitoring import tables
 from monitoring.performance.feedback import give
+from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 from monitoring.performance.weekly import estimated_accuracy, labelled, performance, wilson
+from serving.schemas.monitoring import Feedback
 from tests.support.logged import log, prediction
 
 MODULE = "brain-tumor"

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from imip.explain import decision_path
 from imip.explain.decision_path import LARGEST, LIGHT, NARROWEST, TAKEN, draw_below, draw_path
-from imip.inference.decision import Compared, Decision, Reason
+from imip.inference.decision import Decision
+from imip.prediction import Compared, Reason
 
 ABOVE = Reason("left-right symmetry 0.912 is above 0.83", "symmetry", 0.912, 0.83, "above")
 BELOW = replace(ABOVE, text="left-right symmetry 0.5 is at most 0.83", value=0.5, compared="at most")

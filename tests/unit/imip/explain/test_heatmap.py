@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from imip.explain.heatmap import HOT, encode_png, lay_over_slice
 from imip.explain.overlay import CAPTION_HEIGHT, LONGEST_VIEW, SHORTEST_VIEW, draw_overlay
-from imip.inference.preprocessing import ModelInput, Region, crop_to_head
+from imip.inference.head import crop_to_head
+from imip.inference.preprocessing import ModelInput, Region
 
 
 def whole(height: int, width: int) -> ModelInput:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from imip.inference import features
 from imip.inference import heatmap_features as heatmap_module
-from imip.inference.features import FEATURES, HEATMAP_FEATURES, IMAGE_FEATURES, image_features
-from imip.inference.heatmap_features import heatmap_features
-from imip.scan.read import Scan, read_scan
+from imip.inference.features import FEATURES, IMAGE_FEATURES, image_features
+from imip.inference.heatmap_features import HEATMAP_FEATURES, heatmap_features
+from imip.scan.read import read_scan
+from imip.scan.scan import Scan
 
 Picture = NDArray[np.uint8]
 SAMPLE = read_scan((Path(__file__).parents[4] / "samples/brain-axial.png").read_bytes()).pixels

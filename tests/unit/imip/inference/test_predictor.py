@@ -9,11 +9,12 @@ from PIL import Image
 from pydantic import SecretStr, ValidationError
 
 from imip.errors import FrameOutOfRange, ScanTooLarge
+from imip.explain.explanation import explain
 from imip.inference.artifact import read_artifact
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import ReferenceDistance
 from imip.inference.output import Output
-from imip.inference.predictor import analyse, explain, overlay_png
+from imip.inference.predictor import analyse
 from imip.modules import MODULES, load
 from imip.scan.limits import Limits
 from imip.settings import DriftSettings, Settings
@@ -87,12 +88,12 @@ def test_distance_copes_with_constant_features_and_few_scans() -> None:
 def test_an_analysis_times_its_stages_and_explains_itself(module: AnalysisModule) -> None:
     scan = picture_bytes(Image.fromarray(ramp(60, 90)), "PNG")
     analysis = analyse(scan, module)
-    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "measure"}
-    heatmap = explain(analysis)
-    assert heatmap.values.shape == (60, 90)
-    assert overlay_png(analysis, heatmap).startswith(b"\x89PNG")
-    assert set(analysis.watch.seconds) == {"decode", "preprocess", "infer", "measure", "explain", "overlay"}
-    assert all(0 <= seconds < 60 for seconds in analysis.watch.seconds.values())
+    assert set(analysis.prediction.seconds) == {"decode", "preprocess", "infer", "measure"}
+    explanation = explain(analysis)
+    assert explanation.heatmap.values.shape == (60, 90)
+    assert explanation.overlay.startswith(b"\x89PNG")
+    assert set(explanation.prediction.seconds) == {"decode", "preprocess", "infer", "measure", "explain", "overlay"}
+    assert all(0 <= seconds < 60 for seconds in explanation.prediction.seconds.values())
 
 
 def test_an_analysis_takes_the_frame_and_the_limits_it_is_given(module: AnalysisModule) -> None:
@@ -107,7 +108,7 @@ def test_an_analysis_takes_the_frame_and_the_limits_it_is_given(module: Analysis
 
 def test_warnings_of_the_scan_come_before_those_of_the_module(module: AnalysisModule) -> None:
     analysis = analyse(mr_bytes(ramp(), BurnedInAnnotation="YES"), module)
-    assert analysis.warnings == ("burned_in_annotation", "out_of_distribution")
+    assert analysis.prediction.warnings == ("burned_in_annotation", "out_of_distribution")
 
 
 def test_every_setting_can_be_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

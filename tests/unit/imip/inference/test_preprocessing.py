@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import ModelInput, Region, crop_to_head, find_head
+from imip.inference.head import crop_to_head, find_head
+from imip.inference.preprocessing import ModelInput, Region
 
 SIDE = 128
 

@@ -9,12 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from imip.errors import ArtifactError
+from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.inference.artifact import Artifact, read_artifact
 from imip.inference.card import Card
+from imip.inference.head import crop_to_head
 from imip.inference.output import Output
-from imip.inference.predictor import analyse, explain
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
@@ -141,7 +142,7 @@ def test_a_dimmer_scan_of_less_contrast_gets_the_same_answer(module, output):
 def test_the_sample_with_a_mass_scores_higher_and_its_error_is_largest_in_the_mass(module, output):
     healthy = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
     assert output.probabilities[0] > analyse(healthy, module).output.probabilities[0] + 0.3
-    row, column = explain(analyse(SCAN, module)).peak
+    row, column = explain(analyse(SCAN, module)).heatmap.peak
     painted = cv2.absdiff(read_scan(SCAN).pixels, read_scan(healthy).pixels)
     assert painted[row, column] > 20
 
@@ -180,14 +181,14 @@ def test_a_model_that_is_certain_of_all_still_has_limits_with_a_finite_score():
 
 
 def test_a_tumor_is_missed_where_it_was_answered_normal(measured):
-    answered = [a.decision.label for a, s in zip(measured.analyses, measured.samples, strict=True) if s.is_tumor]
+    answered = [a.prediction.label for a, s in zip(measured.analyses, measured.samples, strict=True) if s.is_tumor]
     missed = measured.report.metrics["false_negative_rate"].value
     assert missed == pytest.approx(answered.count("Normal") / len(answered))
     assert measured.report.as_dict()["healthy_label"] == "Normal"
 
 
 def test_borderline_answers_are_counted_as_such(measured):
-    answered = [analysis.decision.label for analysis in measured.analyses]
+    answered = [analysis.prediction.label for analysis in measured.analyses]
     counts = measured.report.confusion
     assert sum(row["Borderline"] for row in counts.values()) == answered.count("Borderline")
     assert sum(row["Normal"] for row in counts.values()) == answered.count("Normal")

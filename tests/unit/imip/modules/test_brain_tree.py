@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from imip.errors import ArtifactError
+from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.explain.overlay import draw_overlay
 from imip.inference.artifact import read_artifact, version
-from imip.inference.predictor import analyse, explain, overlay_png
+from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_tree import MEASURES, NO_PLACE, BrainTree
 from imip.modules.brain_tree.tree import LEAF, Tree
@@ -54,13 +55,13 @@ def question(measure: str) -> BrainTree:
 @pytest.mark.parametrize("scan", SCANS, ids=lambda path: path.stem)
 def test_the_path_leads_from_the_measures_to_the_answer(module: BrainTree, scan: Path) -> None:
     analysis = analyse(scan.read_bytes(), module)
-    decision = analysis.decision
+    decision = analysis.prediction
     assert decision.reasons and decision.confidence == max(decision.probabilities.values())
     for reason in decision.reasons:
         assert reason.compared == ("above" if reason.value > reason.threshold else "at most")
         assert f" is {reason.compared} " in reason.text
-        if reason.measure in analysis.features:
-            assert reason.value == pytest.approx(analysis.features[reason.measure], rel=1e-5)
+        if reason.measure in analysis.prediction.features:
+            assert reason.value == pytest.approx(analysis.prediction.features[reason.measure], rel=1e-5)
 
 
 def test_it_is_confident_from_the_cards_threshold_on(module: BrainTree) -> None:
@@ -80,24 +81,24 @@ def test_what_surrounds_the_head_does_not_change_the_answer(module: BrainTree) -
 def test_the_heatmap_is_laid_on_the_head(module: BrainTree) -> None:
     analysis = analyse(SCANS[1].read_bytes(), module)
     heatmap = explain(analysis)
-    assert heatmap.peak is not None and analysis.decision.advice is None
+    assert heatmap.peak is not None and analysis.prediction.advice is None
     assert analysis.scan.pixels[heatmap.values > 0.5].mean() > 30
 
 
 def test_a_path_without_a_place_has_an_empty_heatmap_and_says_so() -> None:
     analysis = analyse(SCANS[0].read_bytes(), question("foreground_aspect"))
-    assert explain(analysis).peak is None
-    assert analysis.decision.advice == NO_PLACE
+    assert explain(analysis).heatmap.peak is None
+    assert analysis.prediction.advice == NO_PLACE
     placed = analyse(SCANS[0].read_bytes(), question("lbp_1_4"))
-    assert explain(placed).peak is not None and placed.decision.advice is None
+    assert explain(placed).heatmap.peak is not None and placed.prediction.advice is None
 
 
 def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
     analysis = analyse(SCANS[1].read_bytes(), module)
-    drawn = cv2.imdecode(np.frombuffer(overlay_png(analysis, explain(analysis)), np.uint8), cv2.IMREAD_COLOR)
+    drawn = cv2.imdecode(np.frombuffer(explain(analysis).overlay, np.uint8), cv2.IMREAD_COLOR)
     plain = draw_overlay(analysis.scan.pixels, explain(analysis))
     assert np.array_equal(drawn[: len(plain), : plain.shape[1]], plain)
-    assert len(drawn) > len(plain) + 40 * len(analysis.decision.reasons)
+    assert len(drawn) > len(plain) + 40 * len(analysis.prediction.reasons)
 
 
 def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_make(module: BrainTree) -> None:
@@ -110,8 +111,8 @@ def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_ma
 @pytest.mark.parametrize("shape", [(1, 1), (300, 2), (64, 64)])
 def test_a_blank_picture_of_any_shape_is_answered(module: BrainTree, shape: tuple[int, int], value: int) -> None:
     analysis = analyse(encode_png(np.full(shape, value, np.uint8)), module)
-    assert sum(analysis.decision.probabilities.values()) == pytest.approx(1)
-    assert all(np.isfinite(list(analysis.features.values())))
+    assert sum(analysis.prediction.probabilities.values()) == pytest.approx(1)
+    assert all(np.isfinite(list(analysis.prediction.features.values())))
 
 
 def test_an_engine_that_is_no_tree_is_refused() -> None:
@@ -173,7 +174,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_grown_tree_is_served_and_its_reference_is_the_validation_part(grown: Path) -> None:
     artifact = read_artifact(grown / "run" / "artifact")
     assert artifact.reference.shape[1] == len(MEASURES)
-    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).decision.reasons
+    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).prediction.reasons
 
 
 def test_its_card_tells_what_it_was_chosen_by_what_it_leans_on_and_what_shakes_it(grown: Path) -> None:

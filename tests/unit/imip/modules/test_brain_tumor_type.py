@@ -11,9 +11,9 @@ from PIL import Image
 
 from imip.errors import ArtifactError
 from imip.inference.artifact import read_artifact, read_card
+from imip.inference.head import crop_to_head
 from imip.inference.output import Output
 from imip.inference.predictor import analyse
-from imip.inference.preprocessing import crop_to_head
 from imip.inference.runtime import GRAPH
 from imip.modules import load
 from imip.modules.brain_tumor_type import AMBIGUOUS, BrainTumorType, choose_label

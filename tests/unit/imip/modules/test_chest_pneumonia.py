@@ -6,8 +6,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imip.explain.explanation import explain
 from imip.inference.module import AnalysisModule
-from imip.inference.predictor import analyse, explain
+from imip.inference.predictor import analyse
 from imip.inference.preprocessing import Region
 from imip.inference.runtime import GRAPH
 from imip.modules import load
@@ -93,7 +94,7 @@ def test_a_film_with_bright_air_is_answered_as_one_with_dark_air(module: Analysi
     attributes = {"Modality": "CR", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1"}
     dark = dicom_bytes(data_set(pixels, **attributes))
     bright = dicom_bytes(data_set(255 - pixels, **attributes, PhotometricInterpretation="MONOCHROME1"))
-    answers = [analyse(data, module).decision for data in (dark, bright)]
+    answers = [analyse(data, module).prediction for data in (dark, bright)]
     assert answers[0].probabilities == answers[1].probabilities
 
 
@@ -103,7 +104,7 @@ def test_the_heatmap_has_at_least_seven_positions_a_side(module: AnalysisModule)
 
 def test_a_brain_slice_gets_the_warning(module: AnalysisModule) -> None:
     brain = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
-    assert "out_of_distribution" in analyse(brain, module).warnings
+    assert "out_of_distribution" in analyse(brain, module).prediction.warnings
 
 
 def test_the_card_sets_its_figures_beside_the_published_ones(module: AnalysisModule) -> None:

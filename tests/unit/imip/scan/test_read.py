@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from imip.errors import FrameOutOfRange, MalformedScan, ScanError, ScanTooLarge, UnsupportedFormat, UnsupportedScan
-from imip.scan.read import Limits, read_scan, sniff
+from imip.scan.limits import Limits
+from imip.scan.read import read_scan, sniff
 from tests.support.scan_files import DICOM_MR, mr_bytes, picture_bytes, png_bytes, png_chunk, ramp, wheel_file
 
 GRAY = ramp()

@@ -10,8 +10,8 @@ from sqlalchemy import create_engine
 from imip.inference.artifact import read_card
 from imip.modules import MODULES
 from imip.settings import DriftSettings
+from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checker import Watch
-from monitoring.drift.findings import Findings
 from monitoring.drift.reference import artifact_reference
 from tests.support.server import REPOSITORY
 
@@ -28,12 +28,12 @@ NAMES = ("brightness_mean", "sharpness", "confidence")
 SETTINGS = DriftSettings(features=("brightness_mean", "sharpness"))
 
 
-def findings(count: int, seed: int, *, shift: float = 0.0, tumor: float = 0.7) -> Findings:
+def findings(count: int, seed: int, *, shift: float = 0.0, tumor: float = 0.7) -> PredictionArrays:
     """Return so many random findings, embeddings and features shifted by so many standard deviations."""
     rng = np.random.default_rng(seed)
     confidences = rng.uniform(0.5, 1, count) * (1 - 0.4 * shift)
     features = np.column_stack([rng.normal(shift, 1, count), rng.normal(0, 1, count), confidences])
-    return Findings(
+    return PredictionArrays(
         rng.normal(shift / 4, 1, (count, 16)).astype(np.float32),
         features.astype(np.float32),
         NAMES,
@@ -42,18 +42,18 @@ def findings(count: int, seed: int, *, shift: float = 0.0, tumor: float = 0.7) -
     )
 
 
-def alike(count: int) -> Findings:
+def alike(count: int) -> PredictionArrays:
     """Return findings that are all the same."""
     return findings(1, 0).take([0] * count)
 
 
-def one(name: str, reference: Findings, settings: DriftSettings = SETTINGS) -> Detector:
+def one(name: str, reference: PredictionArrays, settings: DriftSettings = SETTINGS) -> Detector:
     (detector,) = detectors.detectors(reference, LABELS, settings.model_copy(update={"detectors": (name,)}))
     return detector
 
 
 @pytest.fixture(scope="module")
-def results() -> Callable[[Findings], dict[str, Result]]:
+def results() -> Callable[[PredictionArrays], dict[str, Result]]:
     warm = detectors.detectors(findings(200, 1), LABELS, SETTINGS)
     return lambda window: {result.detector: result for result in (detector(window) for detector in warm)}
 
@@ -63,23 +63,25 @@ def test_the_settings_choose_the_detectors_and_their_order() -> None:
     assert [detector.name for detector in detectors.detectors(findings(30, 1), LABELS, chosen)] == ["chi2", "mmd"]
 
 
-def test_every_detector_that_can_be_set_exists(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_every_detector_that_can_be_set_exists(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     names = get_args(get_args(DriftSettings.model_fields["detectors"].annotation)[0])
     assert set(results(findings(50, 2))) == set(names)
 
 
-def test_no_detector_alarms_at_the_same_distribution(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_no_detector_alarms_at_the_same_distribution(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     assert not any(result.drifted for result in results(findings(100, 3)).values())
 
 
-def test_every_detector_alarms_at_another_distribution(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_every_detector_alarms_at_another_distribution(
+    results: Callable[[PredictionArrays], dict[str, Result]],
+) -> None:
     assert all(result.drifted for result in results(findings(100, 4, shift=1, tumor=0.2)).values())
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, 0.6, 1.0])
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_statistic_threshold_and_p_value_give_one_verdict(
-    results: Callable[[Findings], dict[str, Result]], shift: float, seed: int
+    results: Callable[[PredictionArrays], dict[str, Result]], shift: float, seed: int
 ) -> None:
     for result in results(findings(60, seed, shift=shift, tumor=0.7 - shift / 3)).values():
         assert result.drifted == (result.p_value <= SETTINGS.level) == (result.statistic >= result.threshold)
@@ -87,7 +89,7 @@ def test_statistic_threshold_and_p_value_give_one_verdict(
             assert feature.drifted == (feature.p_value <= SETTINGS.level) == (feature.statistic >= result.threshold)
 
 
-def test_a_p_value_is_never_zero(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_a_p_value_is_never_zero(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     far = results(findings(2000, 8, shift=50, tumor=0))
     assert far["mmd"].p_value == 1 / (SETTINGS.permutations + 1)
     assert all(result.p_value > 0 for result in far.values())
@@ -101,11 +103,11 @@ def test_the_permutation_test_keeps_its_level() -> None:
     assert np.mean(np.array(pool) <= 0.05) <= 0.12 and min(pool) >= 1 / 40
 
 
-def test_one_window_has_one_p_value(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_one_window_has_one_p_value(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     assert results(findings(50, 10)) == results(findings(50, 10))
 
 
-def test_the_discrepancy_is_that_of_alibi_detect(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_the_discrepancy_is_that_of_alibi_detect(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     window = findings(80, 11, shift=0.5)
     theirs = MMDDrift(findings(200, 1).embeddings, backend="tensorflow", n_permutations=20)
     assert results(window)["mmd"].statistic == pytest.approx(theirs.score(window.embeddings)[1], abs=1e-5)
@@ -132,7 +134,7 @@ def test_too_few_permutations_for_the_level_are_refused() -> None:
         one("mmd", findings(30, 1), DriftSettings(p_value=0.01, permutations=50, features=()))
 
 
-def test_features_are_ranked_by_their_shift(results: Callable[[Findings], dict[str, Result]]) -> None:
+def test_features_are_ranked_by_their_shift(results: Callable[[PredictionArrays], dict[str, Result]]) -> None:
     ks = results(findings(100, 15, shift=1))["ks"]
     assert {ks.features[0].name, ks.features[1].name} == {"brightness_mean", "confidence"}
     assert ks.features[-1].name == "sharpness" and not ks.features[-1].drifted

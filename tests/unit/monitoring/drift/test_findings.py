@@ -1,4 +1,4 @@
-"""Findings as arrays: taken by row, narrowed to features, gathered from analyses."""
+"""Predictions as arrays: taken by row, narrowed to features, gathered from analyses."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ import pytest
 from imip.inference.features import FEATURES
 from imip.inference.predictor import analyse
 from imip.modules import load
-from monitoring.drift.findings import Findings, of_analyses
+from monitoring.drift.arrays import PredictionArrays, of_analyses
 from tests.support.server import REPOSITORY
 
-THREE = Findings(
+THREE = PredictionArrays(
     np.arange(6, dtype=np.float32).reshape(3, 2),
     np.array([[1, 10], [2, 20], [3, 30]], np.float32),
     ("symmetry", "sharpness"),
@@ -41,6 +41,6 @@ def test_analyses_are_gathered_as_they_were_judged(head: bytes, png: bytes) -> N
     for row, analysis in enumerate(analyses):
         assert gathered.embeddings[row].tolist() == analysis.output.embedding.tolist()
         assert gathered.features[row].tolist() == pytest.approx(
-            [analysis.features[name] for name in FEATURES], rel=1e-6
+            [analysis.prediction.features[name] for name in FEATURES], rel=1e-6
         )
-        assert gathered.labels[row] == analysis.decision.label
+        assert gathered.labels[row] == analysis.prediction.label

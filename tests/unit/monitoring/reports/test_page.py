@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from imip.disclaimer import DISCLAIMER
-from imip.oversight import Interval, LabelPerformance, WeekPerformance
-from monitoring.drift.findings import Findings
+from monitoring.drift.arrays import PredictionArrays
+from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 from monitoring.reports.page import ReportFacts, drift_report
 from monitoring.reports.quality import NO_LABELS
 
@@ -76,15 +76,15 @@ print("made" if "Drift report" in page else "nothing")
 """
 
 
-def findings(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5) -> Findings:
-    """Findings of a normal stream, of which the contrast is shifted; one feature never varies."""
+def findings(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5) -> PredictionArrays:
+    """Predictions of a normal stream, of which the contrast is shifted; one feature never varies."""
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(count, len(NAMES))).astype(np.float32)
     features[:, 1] += shift
     features[:, 2] = 1
     labels = np.where(np.arange(count) < tumours * count, "Tumor", "No Tumor")
     embeddings = np.zeros((count, 2), np.float32)
-    return Findings(embeddings, features, NAMES, draw.beta(8, 2, count).astype(np.float32), labels)
+    return PredictionArrays(embeddings, features, NAMES, draw.beta(8, 2, count).astype(np.float32), labels)
 
 
 def payloads(page: str) -> list[dict[str, object]]:

@@ -111,7 +111,7 @@ def test_every_module_answers_the_common_question_in_its_own_labels(three: list[
     for index, one in enumerate(three):
         for row, analysis in enumerate(one.measured.analyses):
             expected = {ABSTENTION: NO_VOTE, "No Tumor": HEALTHY, "Normal": HEALTHY}
-            assert votes.vote[row, index] == expected.get(analysis.decision.label, ABNORMAL)
+            assert votes.vote[row, index] == expected.get(analysis.prediction.label, ABNORMAL)
             assert votes.probability[row, index] == pytest.approx(1 - analysis.output.probabilities[-1])
 
 

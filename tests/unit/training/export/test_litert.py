@@ -8,7 +8,7 @@ import pytest
 
 from imip.errors import ArtifactError
 from imip.inference.artifact import read_card
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from imip.inference.runtime import GRAPH, Graph
 from imip.scan.read import read_scan
 from training.calibration import Platt, Temperature

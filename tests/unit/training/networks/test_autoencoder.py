@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imip.errors import ArtifactError
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from tests.support.heads import head
 from training.calibration import Platt
 from training.networks.autoencoder import BATCH, SIDE, Batches, build, fit, standardise

@@ -77,8 +77,8 @@ def test_three_labels_make_a_classifier_with_a_heatmap_for_each(folder, tmp_path
     default.export(default.train(dataset, tmp_path / "run", epochs=1), dataset, tmp_path / "artifact")
     module = module_of(tmp_path, default)
     analysis = analyse((folder / "Square" / "0.png").read_bytes(), module)
-    assert set(analysis.decision.probabilities) == set(Bars.about.labels)
-    assert sum(analysis.decision.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert set(analysis.prediction.probabilities) == set(Bars.about.labels)
+    assert sum(analysis.prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert analysis.output.heatmaps.shape == (8, 8, 3)
     assert list(module.card.calibration.parameters) == ["temperature"]
     assert list(module.card.decision.thresholds) == ["confident"]
@@ -89,7 +89,7 @@ def test_two_labels_make_a_binary_classifier_with_an_operating_point(upright, fo
     default.export(place / "run" / "weights.npz", dataset, place / "artifact")
     module = module_of(place, default)
     analysis = analyse((folder / "upright_bar" / "0.png").read_bytes(), module)
-    assert analysis.decision.label in Upright.about.labels
+    assert analysis.prediction.label in Upright.about.labels
     assert set(module.card.decision.thresholds) == {"threshold", "uncertain_from", "uncertain_to"}
 
 

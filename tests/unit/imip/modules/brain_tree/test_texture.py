@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import crop_to_head
+from imip.inference.head import crop_to_head
 from imip.modules.brain_tree.texture import DISTANCES, PATTERNS, RADII, TEXTURE_FEATURES, texture, texture_features
 from imip.scan.read import read_scan
 from tests.support.server import REPOSITORY

@@ -24,7 +24,8 @@ from imip.errors import BurnedInAnnotation, FrameOutOfRange, MalformedScan, Scan
 from imip.scan.codestream import bare_jpeg
 from imip.scan.dicom import pixels as dicom_pixels
 from imip.scan.dicom.rle import MAX_RUNS, decode_rle
-from imip.scan.read import Limits, read_scan
+from imip.scan.limits import Limits
+from imip.scan.read import read_scan
 from tests.support.scan_files import (
     DICOM_MR,
     compressed,

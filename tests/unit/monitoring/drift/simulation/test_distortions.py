@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.inference.preprocessing import find_head
+from imip.inference.head import find_head
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES, distort, paint_mass
 from monitoring.drift.simulation.scenarios import KINDS, MIXES, PATIENTS, alter, choose, describe, stream
 from tests.support.heads import head
