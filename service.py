@@ -1,9 +1,10 @@
 """The BentoML services: what is served, and on which routes. What a request passes on its way stands in `serving/`."""
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import bentoml
 from bentoml.validators import ContentType
+from starlette.types import ASGIApp
 
 from imip.settings import Settings
 from serving import bento, model_store
@@ -21,13 +22,20 @@ def prepare() -> None:
     bento.prepare(settings)
 
 
+def application(served: bentoml.Service[Any], is_main: bool) -> ASGIApp:
+    """Return the application that a worker runs."""
+    from serving import application  # only a worker may import metrics: they need its environment
+
+    return application.build(served, settings, is_main)
+
+
 class DriftMonitor:
     """Compares the newest predictions with the reference, in one process, and exports what it finds."""
 
     prepare = bentoml.on_deployment(prepare)
 
     def __init__(self) -> None:
-        from serving.worker.drift_monitor import DriftMonitorWorker  # only a worker may import metrics
+        from serving.worker.drift_monitor import DriftMonitorWorker  # as above
 
         self._worker = DriftMonitorWorker(settings, tags)
 
@@ -38,7 +46,7 @@ class DriftMonitor:
 
 drift_monitor = bento.service(
     DriftMonitor,
-    settings,
+    application,
     name="imip_drift_monitor",
     workers=1,
     envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # TensorFlow's greetings are no JSON lines
@@ -84,7 +92,7 @@ class Imip:
 
 api = bento.service(
     Imip,
-    settings,
+    application,
     name="imip",
     workers=settings.workers,
     threads=1,

@@ -19,9 +19,9 @@ def build(
 ) -> None:
     """Write grafana/dashboards/*.json from the code in dashboards/."""
     need("grafana_foundation_sdk", EXTRA)
-    from tools.dashboards import boards, text
+    from tools.dashboards import all_boards, text
 
-    made = {f"{name}.json": text(board) for name, board in boards().items()}
+    made = {f"{name}.json": text(board) for name, board in all_boards().items()}
     found = {file.name: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.json"))}
     differing = sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
     if check and differing:
@@ -48,12 +48,12 @@ def render(
     need("matplotlib", EXTRA)
     import httpx
 
-    from tools.dashboards import boards
+    from tools.dashboards import all_boards
     from tools.dashboards.drawing.render import draw
 
-    wanted = {name: board for name, board in boards().items() if dashboard in ("", board["uid"])}
+    wanted = {name: board for name, board in all_boards().items() if dashboard in ("", board["uid"])}
     if not wanted:
-        known = ", ".join(board["uid"] for board in boards().values())
+        known = ", ".join(board["uid"] for board in all_boards().values())
         raise typer.BadParameter(f"There are: {known}.", param_hint="--dashboard")
     out.mkdir(parents=True, exist_ok=True)
     try:

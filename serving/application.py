@@ -16,6 +16,7 @@ from imip.settings import Settings
 from serving import bento, openapi, problems
 from serving.middleware import CLIENT_CLOSED, Edge, Places
 from serving.routes import handlers
+from serving.worker import log_format
 
 # Requests to the prediction log that one worker holds at once. They share its threads with /readyz and /metrics, and
 # the 5 connections that its engine keeps open with the log's writer.
@@ -27,6 +28,7 @@ log = logging.getLogger("imip.log")
 
 def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp:
     """Return the application that a worker runs."""
+    log_format.configure(settings.log_format)
     service.inject_config()
     for mounted in _mounted(service):
         for error in (ImipError, SQLAlchemyError, ClientDisconnect):

@@ -24,6 +24,7 @@ STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's s
 SAME_ORIGIN = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 T = TypeVar("T")
+Application = Callable[[bentoml.Service[Any], bool], ASGIApp]  # of one worker; whether its service is the main one
 
 
 def prepare(settings: Settings) -> None:
@@ -34,19 +35,15 @@ def prepare(settings: Settings) -> None:
     model_store.pinned(settings)
 
 
-def service(inner: type[T], settings: Settings, **config: Any) -> bentoml.Service[T]:
-    """Return a service with our application around it. BentoML's own logging and tracing are off.
+def service(inner: type[T], application: Application, **config: Any) -> bentoml.Service[T]:
+    """Return a service whose workers run this application. BentoML's own logging and tracing are off.
 
     Its spans would carry paths, queries and client addresses.
     """
 
     class Service(bentoml.Service[T]):
         def to_asgi(self, is_main: bool = True) -> ASGIApp:
-            from serving import application  # only a worker may import metrics: they need its environment
-            from serving.worker import log_format
-
-            log_format.configure(settings.log_format)
-            return application.build(self, settings, is_main)
+            return application(self, is_main)
 
     decorate = bentoml.service(
         service_class=Service, logging={"access": {"enabled": False}}, tracing={"excluded_urls": ".*"}, **config

@@ -14,10 +14,9 @@ from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis, analyse
 from imip.prediction import Prediction
 from imip.settings import Settings
-from serving import negotiation
+from serving import analysis_metrics, negotiation
 from serving.schemas.prediction import PredictionAnswer, explained, predicted
 from serving.uploads import AnalysisRequest
-from serving.worker import analysis_metrics
 
 PICTURE, JSON = "image/png", "application/json"
 

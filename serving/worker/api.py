@@ -6,11 +6,11 @@ from starlette.applications import Starlette
 
 from imip.settings import Settings
 from monitoring.log.writer import PredictionLog
-from serving import model_store
+from serving import analysis_metrics, model_store
 from serving.pipeline import Pipeline
 from serving.routes.queries import Queries
 from serving.schemas.meta import meta
-from serving.worker import analysis_metrics, loading, process
+from serving.worker import loading, process
 from serving.worker.process_metrics import ProcessMetrics
 
 

@@ -29,7 +29,7 @@ class Expression(NamedTuple):
     instant: bool
 
 
-def boards() -> dict[str, Board]:
+def all_boards() -> dict[str, Board]:
     """Return the dashboards by the names of their files, without suffix."""
     return {name: json.loads(json.dumps(build().build(), cls=JSONEncoder)) for name, build in BUILDERS.items()}
 

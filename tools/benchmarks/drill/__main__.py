@@ -160,11 +160,11 @@ class Rehearsal:
 
     def _draw(self, observer: Observer, out: Path) -> None:
         """Draw the dashboards of all that was."""
-        from tools.dashboards import boards
+        from tools.dashboards import all_boards
         from tools.dashboards.drawing.render import draw
 
         out.mkdir(parents=True, exist_ok=True)
-        for name, board in boards().items():
+        for name, board in all_boards().items():
             draw(board, observer.url, self._timeline.elapsed, out / f"{name}.png")
 
     def _is_calm(self, alerts: Sequence[str]) -> bool:
