@@ -17,11 +17,6 @@ tags = model_store.tags(settings)
 routes = handlers.build()
 
 
-def prepare() -> None:
-    """Runs once in the main process, before any worker starts."""
-    bento.prepare(settings)
-
-
 def application(served: bentoml.Service[Any], is_main: bool) -> ASGIApp:
     """Return the application that a worker runs."""
     from serving import application  # only a worker may import metrics: they need its environment
@@ -32,7 +27,7 @@ def application(served: bentoml.Service[Any], is_main: bool) -> ASGIApp:
 class DriftMonitor:
     """Compares the newest predictions with the reference, in one process, and exports what it finds."""
 
-    prepare = bentoml.on_deployment(prepare)
+    prepare = bentoml.on_deployment(bento.prepare)
 
     def __init__(self) -> None:
         from serving.worker.drift_monitor import DriftMonitorWorker  # as above
@@ -56,7 +51,7 @@ drift_monitor = bento.service(
 class Imip:
     """Analyses of medical images, for research and teaching only, never for diagnosis."""
 
-    prepare = bentoml.on_deployment(prepare)
+    prepare = bentoml.on_deployment(bento.prepare)
     if settings.drift_monitor == "beside":
         monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
 

@@ -4,7 +4,9 @@ import typer
 
 from cli import dashboards, drift, log, models, score, settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="IMIP's workshop. For research and teaching only.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="IMIP's command line. For research and teaching only."
+)
 app.add_typer(log.log, name="log")
 app.add_typer(drift.drift, name="drift")
 app.add_typer(log.report, name="report")

@@ -1,5 +1,6 @@
 """`imip dashboards`: write the Grafana dashboards, and draw them without a Grafana."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ def build(
     check: Annotated[bool, typer.Option("--check", help="compare, write nothing; exits with 1 if they differ")] = False,
 ) -> None:
     """Write grafana/dashboards/*.json from the code in dashboards/."""
+    _need_checkout()
     need("grafana_foundation_sdk", EXTRA)
     from tools.dashboards import all_boards, text
 
@@ -45,6 +47,7 @@ def render(
     dashboard: Annotated[str, typer.Option(help="uid of one dashboard; by default all")] = "",
 ) -> None:
     """Draw the dashboards as pictures of what that Prometheus knows."""
+    _need_checkout()
     need("matplotlib", EXTRA)
     import httpx
 
@@ -63,3 +66,10 @@ def render(
     except httpx.HTTPError as fault:
         typer.echo(f"Prometheus does not answer: {type(fault).__name__}.", err=True)
         raise typer.Exit(1) from fault
+
+
+def _need_checkout() -> None:
+    """End the command where the code of the dashboards is not there: no wheel and no Bento has it."""
+    if find_spec("tools") is None:
+        typer.echo("Dashboards are made in a checkout of the repository; this installation is none.", err=True)
+        raise typer.Exit(1)

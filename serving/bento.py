@@ -16,9 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from imip.settings import Settings
-from serving import model_store
-
 STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's scripts and styles
 # BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
 SAME_ORIGIN = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
@@ -27,12 +24,11 @@ T = TypeVar("T")
 Application = Callable[[bentoml.Service[Any], bool], ASGIApp]  # of one worker; whether its service is the main one
 
 
-def prepare(settings: Settings) -> None:
-    """Make ready, in the main process, what the workers will find: the models, and a BentoML that reports nothing."""
+def prepare() -> None:
+    """Set up the main process, before it starts workers: no usage is reported, and a worker that exits is replaced."""
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     usage_stats.do_not_track.cache_clear()  # the command line may have asked before
     os.environ.pop("BENTOML_CONTAINERIZED", None)  # with it, BentoML does not replace a worker that exits
-    model_store.pinned(settings)
 
 
 def service(inner: type[T], application: Application, **config: Any) -> bentoml.Service[T]:

@@ -21,11 +21,15 @@ IN_BENTO = BENTO.exists()
 
 
 class PinnedModel(BentoModel):
-    """A version that a Bento is built with; the shipped artifact is in the store as soon as BentoML looks for it."""
+    """A version that is served or built into a Bento. BentoML finds the shipped one in the store as soon as it looks."""
 
     def to_info(self, alias: str | None = None) -> Any:
         ensure(self.tag.name, self.tag.version)
         return super().to_info(alias)
+
+    def resolve(self, base_path: Any = None) -> Any:
+        ensure(self.tag.name, self.tag.version)
+        return super().resolve(base_path)
 
 
 def tags(settings: Settings) -> dict[str, str]:
