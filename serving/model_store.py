@@ -21,7 +21,7 @@ IN_BENTO = BENTO.exists()
 
 
 class PinnedModel(BentoModel):
-    """A version that is served or built into a Bento. BentoML finds the shipped one in the store as soon as it looks."""
+    """A version to serve or to build into a Bento. BentoML finds the shipped one in the store as soon as it looks."""
 
     def to_info(self, alias: str | None = None) -> Any:
         ensure(self.tag.name, self.tag.version)
