@@ -14,7 +14,7 @@ export BENTOML_DO_NOT_TRACK := True
 unexport PYTHONDONTWRITEBYTECODE # without bytecode on disk, each import of TensorFlow takes minutes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lock build containers secrets bench drill environment command install python
+.PHONY: help serve test lint lock build containers secrets bench drill environment install python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,13 +63,10 @@ lock: environment ## resolve the locks again; UPGRADE=--upgrade takes newer vers
 	$(COMPILE) pyproject.toml --extra monitor --extra report --constraint requirements.lock --no-annotate --output-file requirements-monitor.lock
 	echo uv | $(COMPILE) - --constraint requirements.lock --no-annotate --output-file requirements-uv.lock
 
-environment: # a copy of the lock in the environment says what it was made from, another file whose `imip` it has
+environment: # a copy of the lock in the environment says what it was made from; its `imip` is this checkout's
 	@cmp -s requirements.lock $(VENV)/requirements.lock || $(MAKE) --no-print-directory install
-	@test "$$(cat $(VENV)/checkout 2>/dev/null)" = "$(CURDIR)" || $(MAKE) --no-print-directory command
-
-command: # the command `imip` of this checkout, in the environment
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@echo "$(CURDIR)" > $(VENV)/checkout
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m imip "$$@"\n' "$(CURDIR)" "$(abspath $(BIN))/python" > $(BIN)/imip
+	@chmod 755 $(BIN)/imip
 
 install: ## create the environment from the lock, whether it is there or not
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; name it with PYTHON=..."; exit 1; }
@@ -79,7 +76,6 @@ install: ## create the environment from the lock, whether it is there or not
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/python -c "import cv2" || { \
 		echo "OpenCV lacks libraries of the system; on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0"; exit 1; }
-	@rm -f $(VENV)/checkout
 	@cp requirements.lock $(VENV)/requirements.lock
 
 python: # which Python an environment would be made with

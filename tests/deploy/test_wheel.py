@@ -65,10 +65,8 @@ def test_dashboards_are_made_in_a_checkout_only(installed: Path, tmp_path: Path)
     assert "checkout" in done.stderr
 
 
-def test_the_environments_command_is_this_checkouts_and_works_from_any_folder(tmp_path: Path) -> None:
+def test_the_environments_command_works_from_any_folder(tmp_path: Path) -> None:
     command = Path(sys.executable).parent / "imip"
     done = run(str(command), "settings", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == run(sys.executable, "-m", "imip", "settings", folder=tmp_path).stdout
-    code = "import imip; print(imip.__file__)"
-    assert Path(run(sys.executable, "-c", code, folder=tmp_path).stdout.strip()).is_relative_to(REPOSITORY)
+    assert done.stdout == run(sys.executable, "-m", "imip", "settings", folder=REPOSITORY).stdout
