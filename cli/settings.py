@@ -1,4 +1,4 @@
-"""`imip settings`: every setting with its default, as the table that docs/operations.md holds."""
+"""`imip settings`: every setting with its default, as the table that docs/reference/settings.md holds."""
 
 from collections.abc import Callable
 from typing import Any

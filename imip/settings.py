@@ -20,7 +20,7 @@ class DriftSettings(BaseModel):
     every: int = Field(default=50, ge=1, description="new findings after which a check is due")
     seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
     detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(
-        default=("mmd", "ks", "chi2"), min_length=1, description="which tests are made; see docs/drift.md"
+        default=("mmd", "ks", "chi2"), min_length=1, description="which tests are made; see docs/explanation/drift.md"
     )
     features: tuple[str, ...] = Field(default=SCENE_FEATURES, description="what the Kolmogorov-Smirnov tests look at")
     p_value: float = Field(default=0.05, gt=0, lt=1, description="level of a whole check, all detectors together")
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         default="beside", description="run the drift monitor beside the API, alone without it, or not at all"
     )
     drift: dict[str, DriftSettings] = Field(
-        default={}, description="how drift is looked for by module, as a JSON object; see docs/drift.md"
+        default={}, description="how drift is looked for by module, as a JSON object; see docs/explanation/drift.md"
     )
     retention_days: float = Field(default=365.0, gt=0, description="older predictions and checks are deleted")
     retention_rows: int = Field(default=1_000_000, gt=0, description="predictions kept at most; the oldest go first")

@@ -213,7 +213,7 @@ def _monitor() -> Row:
             "Read more",
             "Where the report and the explanations stand.",
             "`http://HOST/reports/drift` is the full report, a page; HOST is where you reach the API.\n\n"
-            "- `docs/drift.md`: what the detectors measure, and how often they are wrong\n"
+            "- `docs/explanation/drift.md`: what the detectors measure, and how often they are wrong\n"
             "- `docs/runbooks/drift.md`: what to do about an alert",
             width=5,
             height=7,
