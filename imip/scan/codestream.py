@@ -82,6 +82,8 @@ SOF_LOSSLESS = frozenset({0xC3})
 SOF_JPEG_LS = frozenset({0xF7})
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | SOF_JPEG_LS
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_PROGRESSIVE = 0xC2
+_COEFFICIENTS = range(64)  # of a block
 # In entropy-coded data JPEG follows 0xFF by 0x00 or a restart marker, JPEG-LS by a byte below 0x80.
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # APP0 to APP15, COM
@@ -113,26 +115,28 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def read_jpeg(data: bytes, codings: frozenset[int]) -> Codestream:
-    """The frame header of a JPEG or JPEG-LS codestream that is complete to its end marker.
+    """The frame header of a JPEG or JPEG-LS codestream that has an end marker and all passes before it.
 
     `codings`: the SOF markers accepted. Raises MalformedScan, UnsupportedScan.
     """
     if not data.startswith(JPEG_SIGNATURE):
         raise MalformedScan("The picture does not start as a JPEG does.")
-    header: Codestream | None = None
-    scans = 0
-    for marker, start, end in _segments(data):
-        if marker in _SOF:
-            if header is not None:
-                raise MalformedScan("The JPEG has more than one frame header.")
-            header = _jpeg_header(marker, data[start + 4 : end])
-            if marker not in codings:
-                raise UnsupportedScan("This coding process of JPEG is not supported here.")
-        scans += marker == _SOS
-        if scans > MAX_SCANS:
-            raise MalformedScan("The JPEG has too many passes.")
-    if header is None or not scans:
+    headers = [
+        (marker, data[start + 4 : end]) for marker, start, end in _segments(data) if marker in _SOF or marker == _SOS
+    ]
+    frames = [(marker, body) for marker, body in headers if marker in _SOF]
+    scans = [body for marker, body in headers if marker == _SOS]
+    if len(frames) != 1 or not scans:
         raise MalformedScan("The segments of the JPEG are inconsistent.")
+    if len(scans) > MAX_SCANS:
+        raise MalformedScan("The JPEG has too many passes.")
+    coding, frame = frames[0]
+    header = _jpeg_header(coding, frame)
+    if coding not in codings:
+        raise UnsupportedScan("This coding process of JPEG is not supported here.")
+    wanted = {(component, index) for component in frame[6 : 6 + 3 * header.components : 3] for index in _COEFFICIENTS}
+    if wanted.difference(*(_completed(scan, coding) for scan in scans)):
+        raise MalformedScan("The JPEG ends before its last pass.")
     return header
 
 
@@ -143,6 +147,20 @@ def _jpeg_header(marker: int, body: bytes) -> Codestream:
     if not height or not width or not components or len(body) < 6 + 3 * components:
         raise MalformedScan("The JPEG frame header is invalid.")
     return Codestream(width, height, components, bits, marker)
+
+
+def _completed(body: bytes, coding: int) -> set[tuple[int, int]]:
+    """The (component, coefficient) pairs that a scan brings to full precision, by its header (ITU-T T.81 B.2.3)."""
+    count = body[0] if body else 0
+    if not 1 <= count <= 4 or len(body) < 4 + 2 * count:
+        raise MalformedScan("A scan header of the JPEG is invalid.")
+    first, last, approximation = body[1 + 2 * count : 4 + 2 * count]
+    brought = range(first, last + 1)
+    if coding != _PROGRESSIVE:  # one pass brings all of a component
+        brought = _COEFFICIENTS
+    elif approximation & 0x0F:  # the lower bits are left to later passes
+        brought = range(0)
+    return {(component, index) for component in body[1 : 1 + 2 * count : 2] for index in brought}
 
 
 def bare_jpeg(data: bytes) -> bytes:

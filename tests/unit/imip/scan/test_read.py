@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import struct
 import tracemalloc
 import zlib
@@ -150,6 +151,30 @@ def test_every_exif_orientation_gives_the_same_upright_picture(orientation: int)
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert difference(read_scan(jpeg(stored, exif=exif)).pixels, GRAY) <= 8
+
+
+TEXTURE = np.random.default_rng(0).integers(0, 256, (50, 75, 3), np.uint8)
+JPEGS = {
+    "gray": jpeg(Image.fromarray(TEXTURE[..., 0])),
+    "4:4:4": jpeg(Image.fromarray(TEXTURE), subsampling=0),
+    "4:2:2": jpeg(Image.fromarray(TEXTURE), subsampling=1),
+    "4:2:0": jpeg(Image.fromarray(TEXTURE), subsampling=2),
+    "rgb": jpeg(Image.fromarray(TEXTURE), keep_rgb=True),
+    "cmyk": jpeg(Image.fromarray(TEXTURE).convert("CMYK")),
+    "progressive": jpeg(Image.fromarray(TEXTURE), progressive=True),
+    "progressive gray": jpeg(Image.fromarray(TEXTURE[..., 0]), progressive=True),
+    "restart markers": jpeg(Image.fromarray(TEXTURE), restart_marker_blocks=3),
+}
+END = b"\xff\xd9"
+
+
+@pytest.mark.parametrize("name", ["progressive", "progressive gray"])
+def test_a_progressive_jpeg_needs_all_its_passes(name: str) -> None:
+    passes = [match.start() for match in re.finditer(b"\xff\xda", JPEGS[name])]
+    assert len(passes) > 5
+    for start in passes[1:]:
+        with pytest.raises(MalformedScan, match="last pass"):
+            read_scan(JPEGS[name][:start] + END)
 
 
 def test_only_frame_zero_exists_in_a_picture() -> None:
