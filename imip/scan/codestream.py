@@ -81,12 +81,13 @@ SOF_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
 SOF_LOSSLESS = frozenset({0xC3})
 SOF_JPEG_LS = frozenset({0xF7})
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | SOF_JPEG_LS
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _PROGRESSIVE = 0xC2
 _COEFFICIENTS = range(64)  # of a block
 # In entropy-coded data JPEG follows 0xFF by 0x00 or a restart marker, JPEG-LS by a byte below 0x80.
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # APP0 to APP15, COM
+_ORIENTATION = 0x0112  # TIFF tag
 
 
 class _Segment(NamedTuple):
@@ -161,6 +162,33 @@ def _completed(body: bytes, coding: int) -> set[tuple[int, int]]:
     elif approximation & 0x0F:  # the lower bits are left to later passes
         brought = range(0)
     return {(component, index) for component in body[1 : 1 + 2 * count : 2] for index in brought}
+
+
+def exif_orientation(data: bytes) -> int:
+    """How a JPEG that `read_jpeg` accepts is turned: 1 to 8, and 1 where it does not say."""
+    for marker, start, end in _segments(data):
+        if marker == _SOS:
+            break
+        if marker == _APP1 and data.startswith(b"Exif\0\0", start + 4):
+            return _tiff_orientation(data[start + 10 : end])
+    return 1
+
+
+def _tiff_orientation(tiff: bytes) -> int:
+    """The tag Orientation of the first directory; 1 where it is missing or damaged."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
+    if not order:
+        return 1
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+            if tag == _ORIENTATION:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:  # an offset or a count passes the end
+        pass
+    return 1
 
 
 def bare_jpeg(data: bytes) -> bytes:

@@ -1,8 +1,6 @@
-"""PNG and JPEG to pixels. OpenCV decodes; what it would get wrong or accept too gladly is settled around it.
+"""PNG and JPEG to pixels. OpenCV decodes PNG, `imip.scan.jpeg` JPEG; what they do not settle is settled here.
 
-OpenCV was found right (against Pillow) for every PNG colour type, for progressive JPEG, CMYK and YCCK of
-either polarity and all EXIF orientations; it ignores the transparent gray of a gray PNG, and it completes
-truncated JPEGs in silence, which `codestream` refuses first.
+OpenCV was found right (against Pillow) for every PNG colour type; it ignores the transparent gray of a gray PNG.
 """
 
 from typing import Any
@@ -12,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.errors import MalformedScan, UnsupportedScan
-from imip.scan.codestream import SOF_HUFFMAN, Codestream, read_jpeg, read_png
+from imip.scan.codestream import SOF_HUFFMAN, Codestream, exif_orientation, read_jpeg, read_png
 from imip.scan.display import stretch
+from imip.scan.jpeg import decode_gray
 from imip.scan.limits import Limits
 from imip.scan.scan import Scan
 
@@ -29,7 +28,7 @@ def decode_png(data: bytes, limits: Limits) -> Scan:
     """
     header, small, essential = read_png(data)
     limits.check_picture(header.width, header.height, _decoded_samples(header, small) * -(-header.bits // 8))
-    picture = _decode(essential, cv2.IMREAD_UNCHANGED)
+    picture = _decode(essential)
     if picture.shape[:2] != (header.height, header.width):
         raise MalformedScan("The PNG holds another size than its header says.")
     alpha = _alpha(picture, small.get(b"tRNS", b"") if header.coding == _GRAY else b"", header.bits)
@@ -62,17 +61,28 @@ def decode_jpeg(data: bytes, limits: Limits) -> Scan:
         raise UnsupportedScan("JPEG with more than 8 bits per sample is not supported.")
     if header.components not in (1, 3, 4):
         raise UnsupportedScan("JPEG with this number of components is not supported.")
-    pixels = _decode(data, cv2.IMREAD_GRAYSCALE)
-    if sorted(pixels.shape) != sorted((header.height, header.width)):
+    pixels = decode_gray(data)
+    if pixels.shape != (header.height, header.width):
         raise MalformedScan("The JPEG holds another size than its header says.")
-    gray = pixels.astype(np.uint8, copy=False)
+    gray = _upright(pixels, exif_orientation(data))
     return Scan(pixels=gray, format="jpeg", size_bytes=len(data), bit_depth=header.bits, channels=header.components)
 
 
-def _decode(data: bytes, mode: int) -> NDArray[Any]:
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo the turn that an EXIF orientation, 1 to 8, stands for."""
+    if orientation >= 5:
+        pixels = pixels.T
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _decode(data: bytes) -> NDArray[Any]:
     """(H, W) or (H, W, 3 or 4) blue, green, red, opacity; uint8 or uint16."""
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         picture = None
     if picture is None:
