@@ -192,18 +192,34 @@ def _tiff_orientation(tiff: bytes) -> int:
 
 
 def bare_jpeg(data: bytes) -> bytes:
-    """A JPEG that `read_jpeg` accepts, with nothing before its first scan but the segments that decode it.
+    """A JPEG that `read_jpeg` accepts, with nothing around its scans but the segments that decode them.
 
     APPn, COM and bytes between segments go: for any that its JPEG library warns of, GDCM throws (see
     `JPEGBITSCodec::DecodeByStreams`), past Python. Raises MalformedScan.
     """
     kept = [data[:2]]
+    scans = 0
     for marker, start, end in _segments(data):
+        if marker == _EOI and scans:
+            return b"".join([*kept, data[scans:end]])
         if marker == _SOS:
-            return b"".join([*kept, data[start:]])
-        if marker not in _METADATA:
+            scans = scans or start
+        if not scans and marker not in _METADATA:
             kept.append(data[start:end])
     raise MalformedScan("The JPEG has no picture.")
+
+
+def with_eight_bits(bare: bytes) -> bytes:
+    """The JPEG of `bare_jpeg` with a frame header that says 8 bits per sample. Raises MalformedScan."""
+    for marker, start, _ in _segments(bare):
+        if marker in _SOF:
+            return bare[: start + 4] + b"\x08" + bare[start + 5 :]
+    raise MalformedScan("The JPEG has no picture.")
+
+
+def without_last_byte(bare: bytes) -> bytes:
+    """The JPEG of `bare_jpeg` with one byte less of entropy-coded data."""
+    return bare[:-2].rstrip(b"\xff")[:-1] + bare[-2:]  # 0xFF before a marker is fill
 
 
 def read_jpeg2000(data: bytes) -> Codestream:

@@ -3,7 +3,7 @@
 Everything a decoder will trust (sizes, depths, lengths, the codestream's own header) is checked here before
 one runs, since a crash in native code is the worst outcome. Decoders: pydicom for native pixel data, our
 bounded one for RLE, Pillow for 8-bit JPEG and for JPEG 2000, GDCM for lossless JPEG, JPEG-LS and deep colour
-JPEG 2000; none for 12-bit JPEG.
+JPEG 2000; none for 12-bit JPEG. Pillow and GDCM fill in what a damaged JPEG lacks, so `imip.scan.jpeg` checks it.
 """
 
 import logging
@@ -22,6 +22,7 @@ from imip.scan.codestream import SOF_HUFFMAN, SOF_JPEG_LS, SOF_LOSSLESS, bare_jp
 from imip.scan.dicom.parser import Elements
 from imip.scan.dicom.rle import decode_rle
 from imip.scan.dicom.tags import Tag
+from imip.scan.jpeg import check_lossless, decode_gray
 from imip.scan.limits import Limits
 
 # pydicom reports oddities by logging and warning; ours is to answer for the file, and its text stays inside.
@@ -119,6 +120,9 @@ def decode_frame(elements: Elements, syntax: uid.UID, layout: Layout, frame: int
     plugin = _check_codestream(codestream, syntax, layout)
     if _JPEG.get(syntax) == SOF_LOSSLESS:
         codestream = bare_jpeg(codestream)
+        check_lossless(codestream)
+    elif _JPEG.get(syntax) == SOF_HUFFMAN:
+        decode_gray(codestream)  # raises where Pillow would fill in
     return _run_decoder(syntax, encapsulate([codestream]), layout, 0, plugin, number_of_frames=1)
 
 

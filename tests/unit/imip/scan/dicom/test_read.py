@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from imip.errors import BurnedInAnnotation, FrameOutOfRange, MalformedScan, ScanError, ScanTooLarge, UnsupportedScan
@@ -404,22 +405,22 @@ def test_the_decoded_bytes_are_bounded_before_decoding() -> None:
         read_scan(mr_bytes(SLICE), limits=Limits(decoded_bytes=SLICE.nbytes - 1))
 
 
-def lossless_jpeg(*metadata: bytes) -> bytes:
-    """The gray slice as lossless JPEG (first-order prediction), with marker segments before its frame header."""
+def lossless_jpeg(*metadata: bytes, picture: np.ndarray = SLICE // 16, depth: int = 8) -> bytes:
+    """A gray slice as lossless JPEG (first-order prediction), with marker segments before its frame header."""
     with_header = [b"\xff\xd8", *metadata]
-    height, width = ramp().shape
-    with_header.append(b"\xff\xc3" + struct.pack(">HBHHB3B", 11, 8, height, width, 1, 1, 0x11, 0))
-    # Nine codes of four bits: the number of bits of a difference, 0 to 8.
-    with_header.append(b"\xff\xc4" + struct.pack(">HB", 28, 0) + bytes([0, 0, 0, 9, *[0] * 12]) + bytes(range(9)))
+    height, width = picture.shape
+    with_header.append(b"\xff\xc3" + struct.pack(">HBHHB3B", 11, depth, height, width, 1, 1, 0x11, 0))
+    # Seventeen codes of five bits: the number of bits of a difference, 0 to 16.
+    with_header.append(b"\xff\xc4" + struct.pack(">HB", 36, 0) + bytes([*[0] * 4, 17, *[0] * 11]) + bytes(range(17)))
     with_header.append(b"\xff\xda" + struct.pack(">HB2B3B", 8, 1, 1, 0, 1, 0, 0))
     bits = ""
-    pixels = ramp().astype(int)
+    pixels = picture.astype(int)
     for row in range(height):
         for column in range(width):
-            left = pixels[row, column - 1] if column else pixels[row - 1, 0] if row else 128
+            left = pixels[row, column - 1] if column else pixels[row - 1, 0] if row else 2 ** (depth - 1)
             step = int(pixels[row, column] - left)
             size = abs(step).bit_length()
-            bits += f"{size:04b}" + (f"{step if step > 0 else step + 2**size - 1:0{size}b}" if size else "")
+            bits += f"{size:05b}" + (f"{step if step > 0 else step + 2**size - 1:0{size}b}" if size else "")
     bits += "1" * (-len(bits) % 8)
     scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
     return b"".join([*with_header, scan, b"\xff\xd9"])
@@ -438,6 +439,20 @@ def test_gray_lossless_jpeg_reaches_its_decoder_without_metadata() -> None:
             assert np.array_equal(read_scan(compressed(data_set(ramp()), codestream, syntax)).pixels, ramp())
 
 
+@pytest.mark.parametrize("padding", [b"\xff\xff\xff\xd9", b"\xff\xd9\0", b"\xff\xd9\0\0\0\0\0\0\xff\xd9"])
+def test_padding_around_the_end_of_a_lossless_jpeg_is_no_damage(padding: bytes) -> None:
+    padded = lossless_jpeg()[:-2] + padding
+    assert np.array_equal(read_scan(compressed(data_set(ramp()), padded, uid.JPEGLosslessSV1)).pixels, ramp())
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_data_after_the_picture_of_a_lossless_jpeg_is_damage(count: int, capfd: pytest.CaptureFixture[str]) -> None:
+    longer = lossless_jpeg()[:-2] + b"\x55" * count + b"\xff\xd9"
+    with pytest.raises(MalformedScan):
+        read_scan(compressed(data_set(ramp()), longer, uid.JPEGLosslessSV1))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_color_lossless_jpeg_never_reaches_its_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     color = wheel_file("SC_rgb_jpeg_gdcm.dcm")
     samples, photometric = color.index(b"\x28\0\2\0US") + 8, color.index(b"\x28\0\4\0CS")
@@ -451,6 +466,74 @@ def test_color_lossless_jpeg_never_reaches_its_decoder(monkeypatch: pytest.Monke
     for file in (color, gray_outside, compressed(color_outside, lossless_jpeg(), uid.JPEGLossless)):
         with pytest.raises(UnsupportedScan, match="grayscale"):
             read_scan(file)
+
+
+TEXTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+def tiled_jpeg2000() -> bytes:
+    """Twelve tiles of a tile-part each."""
+    return picture_bytes(Image.fromarray(TEXTURE[..., 0]), "JPEG2000", no_jp2=True, tile_size=(16, 16))
+
+
+def frame_of(name: str) -> tuple[Dataset, bytes, str]:
+    """The data set, the compressed frame and the syntax of a sample."""
+    ds = pydicom.dcmread(io.BytesIO(wheel_file(name)))
+    return ds, get_frame(ds.PixelData, 0, number_of_frames=1).rstrip(b"\0"), ds.file_meta.TransferSyntaxUID
+
+
+CODESTREAMS: dict[str, tuple[Dataset, bytes, str]] = {
+    "jpeg": (
+        data_set(TEXTURE[..., 0]),
+        picture_bytes(Image.fromarray(TEXTURE[..., 0]), "JPEG"),
+        uid.JPEGBaseline8Bit,
+    ),
+    "color jpeg": (
+        data_set(TEXTURE, PhotometricInterpretation="YBR_FULL_422"),
+        picture_bytes(Image.fromarray(TEXTURE), "JPEG"),
+        uid.JPEGBaseline8Bit,
+    ),
+    "extended jpeg": (
+        data_set(TEXTURE[..., 0]),
+        picture_bytes(Image.fromarray(TEXTURE[..., 0]), "JPEG", progressive=True),
+        uid.JPEGExtended12Bit,
+    ),
+    "lossless jpeg": (data_set(ramp()), lossless_jpeg(), uid.JPEGLossless),
+    "deep lossless jpeg": (
+        data_set(SLICE, BitsStored=12, HighBit=11),
+        lossless_jpeg(picture=SLICE, depth=12),
+        uid.JPEGLosslessSV1,
+    ),
+    "jpeg-ls": frame_of("MR_small_jpeg_ls_lossless.dcm"),
+    "jpeg-ls color": frame_of("SC_rgb_jls_lossy_line.dcm"),
+    "jpeg 2000": frame_of("MR_small_jp2klossless.dcm"),
+    "jpeg 2000 tiles": (data_set(TEXTURE[..., 0]), tiled_jpeg2000(), uid.JPEG2000),
+}
+
+
+@pytest.mark.parametrize("name", CODESTREAMS)
+def test_a_codestream_cut_short_is_refused_though_it_has_an_end(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    ds, codestream, syntax = CODESTREAMS[name]
+    read_scan(compressed(ds, codestream, syntax))
+    start = len(codestream) // 3
+    for length in range(start, len(codestream) - 5, max(1, (len(codestream) - start) // 40)):
+        with pytest.raises(MalformedScan):
+            read_scan(compressed(ds, codestream[:length] + b"\xff\xd9", syntax))
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_series
+def test_a_real_slice_cut_in_half_is_refused_in_every_compressed_syntax(capfd: pytest.CaptureFixture[str]) -> None:
+    for path in SERIES.glob("*.dcm"):
+        ds = pydicom.dcmread(path)
+        syntax = ds.file_meta.TransferSyntaxUID
+        if not ds["PixelData"].is_undefined_length:
+            continue
+        frame = get_frame(ds.PixelData, 0, number_of_frames=1)
+        read_scan(compressed(ds, frame, syntax))
+        with pytest.raises(MalformedScan):
+            read_scan(compressed(ds, frame[: len(frame) // 2] + b"\xff\xd9", syntax))
+    assert capfd.readouterr() == ("", "")
 
 
 HOSTILE = {
