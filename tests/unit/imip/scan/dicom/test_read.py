@@ -4,12 +4,14 @@ import io
 import logging
 import pickle
 import random
+import re
 import struct
 import subprocess
 import sys
 import time
 import tracemalloc
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from imip.errors import BurnedInAnnotation, FrameOutOfRange, MalformedScan, ScanError, ScanTooLarge, UnsupportedScan
-from imip.scan.codestream import bare_jpeg
+from imip.scan.codestream import bare_jpeg, read_jpeg2000
 from imip.scan.dicom import pixels as dicom_pixels
 from imip.scan.dicom.rle import MAX_RUNS, decode_rle
 from imip.scan.limits import Limits
@@ -534,6 +536,41 @@ def test_a_real_slice_cut_in_half_is_refused_in_every_compressed_syntax(capfd: p
         with pytest.raises(MalformedScan):
             read_scan(compressed(ds, frame[: len(frame) // 2] + b"\xff\xd9", syntax))
     assert capfd.readouterr() == ("", "")
+
+
+def tile_parts(codestream: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(b"\xff\x90\0\x0a", codestream)]
+
+
+def test_a_jpeg_2000_without_one_of_its_tiles_is_refused() -> None:
+    whole = tiled_jpeg2000()
+    starts = tile_parts(whole)
+    assert len(starts) == 12
+    for start, end in pairwise([*starts, len(whole) - 2]):
+        with pytest.raises(MalformedScan, match="lacks a tile"):
+            read_scan(compressed(data_set(TEXTURE[..., 0]), whole[:start] + whole[end:], uid.JPEG2000))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "sound"),
+    [
+        (6, b"\0\0\0\0", True),  # length: up to the end
+        (6, b"\0\0\0\x0b", False),
+        (6, b"\xff\xff\xff\xff", False),
+        (11, b"\0", True),  # number of tile-parts: unknown
+        (11, b"\2", False),
+        (4, b"\0\1", False),  # tile: the second of one
+    ],
+)
+def test_the_tile_parts_of_a_jpeg_2000_must_be_as_they_say(offset: int, value: bytes, sound: bool) -> None:
+    (start,) = tile_parts(JPEG2000)
+    at = start + offset
+    changed = JPEG2000[:at] + value + JPEG2000[at + len(value) :]
+    if sound:
+        assert read_jpeg2000(changed) == read_jpeg2000(JPEG2000)
+    else:
+        with pytest.raises(MalformedScan):
+            read_jpeg2000(changed)
 
 
 HOSTILE = {
