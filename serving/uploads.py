@@ -107,7 +107,7 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     most = limit + FORM_OVERHEAD
     declared = request.headers.get("content-length", "")
     received = 0
-    if declared.isdigit() and int(declared) > most:
+    if declared.isascii() and declared.isdigit() and int(declared) > most:
         raise ScanTooLarge(f"The request has {declared} bytes; the limit for a file is {limit}.")
     async for chunk in request.stream():
         received += len(chunk)

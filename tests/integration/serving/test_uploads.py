@@ -1,5 +1,6 @@
 """Requests that are wrong in every way we know: each gets a 4xx in one shape that names the fault."""
 
+import asyncio
 import json
 import pickle
 import socket
@@ -12,9 +13,10 @@ import httpx
 import numpy as np
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
+from starlette.requests import Request
 
 from imip.settings import Settings
-from serving.uploads import scan_upload
+from serving.uploads import _bounded, scan_upload
 from tests.support.scan_files import data_set, dicom_bytes, mr_bytes, png_chunk, ramp, wheel_file
 from tests.support.server import Server, answer_on, form, half_sent, problem, wait_for
 
@@ -62,6 +64,19 @@ def test_a_file_that_cannot_be_analysed_is_named_as_what_it_is(
     make, status, slug = FILES[name]
     body = problem(server.http.post(route, files={"file": ("scan.png", make(png))}), status)
     assert body["type"] == f"urn:imip:problem:{slug}"
+
+
+@pytest.mark.parametrize("declared", ["", "\u00b2", "-1", "1e9"])
+def test_a_declared_length_that_is_no_number_is_not_believed(declared: str) -> None:
+    async def body() -> list[bytes]:
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"scan"}
+
+        headers = [(b"content-length", declared.encode("latin-1"))]
+        request = Request({"type": "http", "headers": headers}, receive)
+        return [chunk async for chunk in _bounded(request, MiB) if chunk]
+
+    assert asyncio.run(body()) == [b"scan"]
 
 
 def damaged_forms(png: bytes) -> Iterator[tuple[str, bytes, dict[str, str]]]:
