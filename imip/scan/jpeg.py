@@ -8,7 +8,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from imip.errors import MalformedScan, UnsupportedScan
-from imip.scan.codestream import with_eight_bits, without_last_byte
+from imip.scan.codestream.jpeg import with_eight_bits, without_last_byte
 
 
 def decode_gray(data: bytes) -> NDArray[np.uint8]:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.errors import MalformedScan, UnsupportedScan
-from imip.scan.codestream import SOF_HUFFMAN, Codestream, exif_orientation, read_jpeg, read_png
+from imip.scan.codestream.exif import exif_orientation
+from imip.scan.codestream.header import Codestream
+from imip.scan.codestream.jpeg import SOF_HUFFMAN, read_jpeg
+from imip.scan.codestream.png import read_png
 from imip.scan.display import stretch
 from imip.scan.jpeg import decode_gray
 from imip.scan.limits import Limits

@@ -8,7 +8,8 @@ attributes of `dicom.attributes` survives.
 from typing import Literal
 
 from imip.errors import FrameOutOfRange, UnsupportedFormat
-from imip.scan.codestream import JPEG_SIGNATURE, PNG_SIGNATURE
+from imip.scan.codestream.jpeg import JPEG_SIGNATURE
+from imip.scan.codestream.png import PNG_SIGNATURE
 from imip.scan.dicom.parser import looks_like_dicom
 from imip.scan.dicom.read import decode_dicom
 from imip.scan.limits import DEFAULT_LIMITS, Limits

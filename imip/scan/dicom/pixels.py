@@ -18,7 +18,8 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 
 from imip.errors import MalformedScan, UnsupportedScan
-from imip.scan.codestream import SOF_HUFFMAN, SOF_JPEG_LS, SOF_LOSSLESS, bare_jpeg, read_jpeg, read_jpeg2000
+from imip.scan.codestream.jpeg import SOF_HUFFMAN, SOF_JPEG_LS, SOF_LOSSLESS, bare_jpeg, read_jpeg
+from imip.scan.codestream.jpeg2000 import read_jpeg2000
 from imip.scan.dicom.parser import Elements
 from imip.scan.dicom.rle import decode_rle
 from imip.scan.dicom.tags import Tag

@@ -24,7 +24,8 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from imip.errors import BurnedInAnnotation, FrameOutOfRange, MalformedScan, ScanError, ScanTooLarge, UnsupportedScan
-from imip.scan.codestream import bare_jpeg, read_jpeg2000
+from imip.scan.codestream.jpeg import bare_jpeg
+from imip.scan.codestream.jpeg2000 import read_jpeg2000
 from imip.scan.dicom import pixels as dicom_pixels
 from imip.scan.dicom.rle import MAX_RUNS, decode_rle
 from imip.scan.limits import Limits
