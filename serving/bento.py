@@ -56,9 +56,9 @@ class AppFactory(ServiceAppFactory):
         service: bentoml.Service[Any],
         is_main: bool,
         answer_error: Callable[[Request, Exception], Response | None],
-        document: Callable[[bentoml.Service[Any]], dict[str, Any]],
+        document: Callable[[dict[str, Any]], dict[str, Any]],
     ) -> None:
-        """`answer_error` returns None for what is not ours to answer."""
+        """`answer_error` returns None for what is not ours to answer; `document` makes ours of BentoML's."""
         super().__init__(service, is_main=is_main)
         self._answer_error, self._document = answer_error, document
 
@@ -68,7 +68,7 @@ class AppFactory(ServiceAppFactory):
         return page
 
     async def openapi_spec_view(self, req: Request) -> Response:
-        return JSONResponse(self._document(self.service))
+        return JSONResponse(self._document(self.service.openapi_spec.asdict()))
 
     async def api_endpoint(self, name: str, request: Request) -> Response:
         try:
