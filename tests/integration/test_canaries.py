@@ -17,7 +17,8 @@ from imip.modules import MODULES
 from monitoring.database import connect
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.log.export import export
-from monitoring.log.queries import Filter, as_findings, newest
+from monitoring.log.queries import Filter, newest
+from monitoring.log.rows import from_row
 from monitoring.reports.page import ReportFacts, drift_report
 from monitoring.tables import metadata
 from tests.support.scan_files import data_set, dicom_bytes, ramp
@@ -108,7 +109,7 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
         assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == 1 + len(MODULES)  # type: ignore[arg-type]
         assert clean((tmp_path / f"log.{format}").read_bytes())
     (row, *_) = rows = newest(engine, "brain-tumor", version(told[0]), 10)
-    current = as_findings(rows * 15, FEATURES)
+    current = PredictionArrays.of(map(from_row, rows * 15), FEATURES)
     now = datetime.now(UTC)
     facts = ReportFacts("brain-tumor", ("Tumor",), 0.05, version(told[0]), "0", row["at"], row["at"], now)
     assert clean(drift_report(shifted(current), current, (), facts).encode())

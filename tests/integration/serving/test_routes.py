@@ -13,36 +13,30 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Engine, insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from imip.disclaimer import DISCLAIMER
 from imip.errors import ReportUnavailable
 from imip.inference.artifact import read_card
 from imip.inference.features import FEATURES
+from imip.settings import Settings
 from monitoring.database import connect, migrate
 from monitoring.drift import checks
 from monitoring.drift.checks import Check
 from monitoring.lease import MONITOR, REPORTS, Lease
 from monitoring.tables import drift_reports
 from serving import application
-from serving.answers import module_meta
 from serving.middleware import CLIENT_CLOSED, Edge
 from serving.routes import handlers, queries
-from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Desk
-from serving.schemas.meta import LimitsMeta, Meta
+from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Queries
+from serving.schemas.meta import meta
 from serving.schemas.monitoring import Performance
 from tests.support.logged import log, prediction
 from tests.support.server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
 
 CARD = read_card(REPOSITORY / "models" / "brain-tumor")
 MODULE = CARD.module
-META = Meta(
-    version="0",
-    default_module=MODULE,
-    modules=(module_meta(CARD),),
-    accepted_formats=("png",),
-    limits=LimitsMeta(body_bytes=1, side_pixels=1, pixels=1, frames=1, decoded_bytes=1, inflated_bytes=1),
-    burned_in_annotation="warn",
-)
+META = meta([CARD], Settings())
 WEEKS = itertools.count(100)  # an answer on so many weeks was never asked for, and so is none that was kept
 
 
@@ -268,7 +262,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 def checked(version: str) -> Check:
     now = datetime.now(UTC)
-    return Check(now, MODULE, version, "1", 9, 9, 9, now, now, 1, "monitor", (), 0.1)
+    sizes = {"reference_size": 9, "window_size": 9, "window_rows": 9, "last_prediction": 1, "seconds": 0.1}
+    moments = {"at": now, "since": now, "until": now}
+    return Check.of((), module=MODULE, version=version, reference="1", trigger="monitor", **sizes, **moments)
 
 
 class TestReport:
@@ -283,10 +279,10 @@ class TestReport:
         checks.keep(engine, checked(CARD.version))
         Lease(engine, REPORTS, "test").release()
         with pytest.raises(ReportUnavailable, match="could make the report"):
-            Desk(engine, META, 1).report(None)
+            Queries(engine, META, 1).report(None)
 
     def test_is_not_promised_before_the_first_check(self, engine: Engine) -> None:
-        answers = Desk(engine, META, 1)
+        answers = Queries(engine, META, 1)
         with pytest.raises(ReportUnavailable, match="No drift check has been made yet"):
             answers.report(None)
         checks.keep(engine, checked("another"))
@@ -299,7 +295,7 @@ class TestReport:
         with engine.begin() as connection:
             made = {"module": MODULE, "made_at": datetime.now(UTC), "html": b"page"}
             connection.execute(insert(drift_reports), made)
-        assert Desk(engine, META, 1).report(None) == b"page"
+        assert Queries(engine, META, 1).report(None) == b"page"
 
 
 class TestPerformance:
@@ -313,7 +309,7 @@ class TestPerformance:
         return clock
 
     def test_is_computed_anew_after_a_while(self, engine: Engine, moments: list[float]) -> None:
-        answers, back = Desk(engine, META, 1), timedelta(weeks=2)
+        answers, back = Queries(engine, META, 1), timedelta(weeks=2)
 
         def counted(answer: Performance) -> int:
             return sum(week.predictions for week in answer.weeks)
@@ -327,7 +323,7 @@ class TestPerformance:
         assert counted(answers.performance(MODULE, back)) == 1
 
     def test_is_kept_for_a_few_questions_only(self, engine: Engine) -> None:
-        answers = Desk(engine, META, 1)
+        answers = Queries(engine, META, 1)
         kept = [answers.performance(None, timedelta(weeks=weeks)) for weeks in range(1, KEPT_ANSWERS + 2)]
         assert answers.performance(None, timedelta(weeks=KEPT_ANSWERS + 1)) is kept[-1]
         assert answers.performance(None, timedelta(weeks=2)) is kept[1]
@@ -341,8 +337,8 @@ def test_a_log_that_fails_is_logged_by_its_kind_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str, path: str
 ) -> None:
     routes = handlers.build()
-    application.answer_faults(routes)
-    routes.state.desk = Desk(connect(f"sqlite:///{tmp_path / 'empty.sqlite3'}"), META, 1)
+    routes.add_exception_handler(SQLAlchemyError, application.answer)
+    routes.state.queries = Queries(connect(f"sqlite:///{tmp_path / 'empty.sqlite3'}"), META, 1)
     route = path.partition("?")[0]
     outermost = Edge(routes, routes={route: frozenset({method})}, places={})
 

@@ -5,12 +5,18 @@ from typing import Any
 import bentoml
 import pytest
 
+from imip.inference.artifact import read_card
+from imip.inference.card import Card
 from imip.modules import MODULES
 from tests.support.scan_files import mr_bytes, ramp, wheel_file
 from tests.support.server import REPOSITORY, Server, problem
 
 SCAN = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
 CT = wheel_file("CT_small.dcm")
+
+
+def card(name: str) -> Card:
+    return read_card(REPOSITORY / "models" / name)
 
 
 def ask(server: Server, scan: bytes, query: str = "", **fields: str) -> Any:
@@ -61,7 +67,7 @@ def test_a_scan_of_another_modality_is_refused_and_told_what_the_module_is_for(
     body = problem(platform.http.post(route, files={"file": CT}, data={"module": name}), 422)
     assert body["type"] == "urn:imip:problem:wrong-modality"
     assert "declares modality CT" in body["detail"]
-    assert all(code in body["detail"] for code in MODULES[name].about.modalities)
+    assert all(code in body["detail"] for code in card(name).input.modalities)
     assert "any_modality" in body["detail"]
 
 
@@ -111,10 +117,10 @@ def test_meta_tells_what_a_picker_needs(platform: Server) -> None:
     modules = {module["name"]: module for module in platform.http.get("/meta").json()["modules"]}
     assert set(modules) == set(MODULES)
     for name, told in modules.items():
-        about = MODULES[name].about
-        assert (told["title"], told["question"]) == (about.title, about.question)
-        assert (tuple(told["labels"]), told["abstention"]) == (about.labels, about.abstention)
-        assert tuple(told["modalities"]) == about.modalities
+        shipped = card(name)
+        assert (told["title"], told["question"]) == (shipped.title, shipped.question)
+        assert (tuple(told["labels"]), told["abstention"]) == (shipped.labels, shipped.abstention)
+        assert tuple(told["modalities"]) == shipped.input.modalities
 
 
 def test_what_a_module_cost_to_load_is_exported_and_logged(platform: Server) -> None:

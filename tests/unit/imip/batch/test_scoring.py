@@ -98,15 +98,15 @@ def test_a_name_that_is_no_text_can_be_scored_and_shown(tmp_path: Path) -> None:
 def test_a_row_is_what_the_module_says(name: str) -> None:
     row = scored(SAMPLES, name)
     analysis = analyse((SAMPLES / name).read_bytes(), load(ARTIFACT))
-    decision, scan = analysis.prediction, analysis.scan
-    assert (row["label"], row["decision"]) == (decision.label, decision.certainty)
-    assert row["confidence"] == pytest.approx(decision.confidence)
-    assert row["probability_tumor"] == pytest.approx(decision.probabilities["Tumor"])
-    assert row["probability_no_tumor"] == pytest.approx(decision.probabilities["No Tumor"])
+    prediction, scan = analysis.prediction, analysis.scan
+    assert (row["label"], row["decision"]) == (prediction.label, prediction.decision)
+    assert row["confidence"] == pytest.approx(prediction.confidence)
+    assert row["probability_tumor"] == pytest.approx(prediction.probabilities["Tumor"])
+    assert row["probability_no_tumor"] == pytest.approx(prediction.probabilities["No Tumor"])
     assert (row["height"], row["width"]) == scan.pixels.shape
     assert (row["frame"], row["frames"], row["format"]) == (scan.frame, scan.frames, scan.format)
     assert row["attributes"] == scan.attributes
-    assert row["warnings"] == list(analysis.prediction.warnings)
+    assert row["warnings"] == list(prediction.warnings)
     assert row["seconds"] > 0
 
 

@@ -1,6 +1,7 @@
 """The path as a picture: as long as the path, readable at any width, and the way taken stands out."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -8,24 +9,32 @@ from numpy.typing import NDArray
 
 from imip.explain import decision_path
 from imip.explain.decision_path import LARGEST, LIGHT, NARROWEST, TAKEN, draw_below, draw_path
-from imip.inference.decision import Decision
-from imip.prediction import Compared, Reason
+from imip.prediction import Compared, Prediction, Reason
 
 ABOVE = Reason("left-right symmetry 0.912 is above 0.83", "symmetry", 0.912, 0.83, "above")
 BELOW = replace(ABOVE, text="left-right symmetry 0.5 is at most 0.83", value=0.5, compared="at most")
 MEASURE = Reason("error 0.8 standard deviations above the mean", "error", 0.8, None, None)
-JUDGEMENT = Decision(
+PREDICTION = Prediction(
+    at=datetime(2025, 3, 5, tzinfo=UTC),
+    request_id="0" * 32,
+    module="brain-tree",
+    version="1",
+    format="png",
     label="Glioma",
     confidence=0.8,
     probabilities={"No Tumor": 0.05, "Meningioma": 0.1, "Glioma": 0.8, "Pituitary": 0.05},
     decision="confident",
-    heatmap=2,
+    warnings=(),
+    seconds={},
+    attributes={},
+    features={},
+    embedding=np.zeros(1, np.float32),
     reasons=(ABOVE,),
 )
 
 
 def drawn(*reasons: Reason, width: int = NARROWEST) -> NDArray[np.uint8]:
-    return draw_path(replace(JUDGEMENT, reasons=reasons), width)
+    return draw_path(replace(PREDICTION, reasons=reasons), width)
 
 
 def coloured(panel: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.bool_]:
@@ -48,7 +57,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 
 @pytest.mark.parametrize("width", [1, 320, 500, 1024])
 def test_it_is_as_wide_as_asked_but_never_too_narrow_to_read(width: int) -> None:
-    panel = draw_path(JUDGEMENT, width)
+    panel = draw_path(PREDICTION, width)
     assert panel.shape[1] == max(width, NARROWEST) and panel.dtype == np.uint8
 
 
@@ -105,8 +114,8 @@ def test_all_words_are_of_one_size_and_long_sentences_are_broken_into_lines(writ
 
 def test_a_word_or_label_too_long_for_its_place_makes_all_words_smaller(written: list[tuple[str, float]]) -> None:
     for longer in (
-        replace(JUDGEMENT, reasons=(replace(ABOVE, text="w" * 70),)),
-        replace(JUDGEMENT, probabilities={"A label of quite a length": 0.5, "B": 0.5}),
+        replace(PREDICTION, reasons=(replace(ABOVE, text="w" * 70),)),
+        replace(PREDICTION, probabilities={"A label of quite a length": 0.5, "B": 0.5}),
     ):
         written.clear()
         panel = draw_path(longer, NARROWEST)
@@ -124,12 +133,12 @@ def test_the_more_probable_label_has_the_longer_bar() -> None:
 @pytest.mark.parametrize("width", [1, 200, 420, 640])
 def test_it_stands_below_a_picture_of_any_width(width: int) -> None:
     picture = np.full((100, width, 3), 90, np.uint8)
-    both = draw_below(picture, JUDGEMENT)
+    both = draw_below(picture, PREDICTION)
     assert np.array_equal(both[:100, :width], picture)
     assert both.shape[1] == max(width, NARROWEST)
-    assert np.array_equal(both[100:], draw_path(JUDGEMENT, width))
+    assert np.array_equal(both[100:], draw_path(PREDICTION, width))
 
 
-def test_a_judgement_without_reasons_leaves_the_picture_as_it_is() -> None:
+def test_a_prediction_without_reasons_leaves_the_picture_as_it_is() -> None:
     picture = np.full((100, 320, 3), 90, np.uint8)
-    assert draw_below(picture, replace(JUDGEMENT, reasons=())) is picture
+    assert draw_below(picture, replace(PREDICTION, reasons=())) is picture

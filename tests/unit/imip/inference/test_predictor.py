@@ -39,8 +39,8 @@ def output(tumor: float, embedding: np.ndarray | None = None) -> Output:
 
 def test_the_threshold_itself_is_a_tumor_and_just_below_is_not(module: AnalysisModule) -> None:
     threshold = module.card.decision.at("threshold")
-    at = module.judge(output(threshold))
-    below = module.judge(output(threshold - 1e-9))
+    at = module.decide(output(threshold))
+    below = module.decide(output(threshold - 1e-9))
     assert (at.label, at.heatmap, at.confidence) == ("Tumor", 0, threshold)
     assert (below.label, below.heatmap) == ("No Tumor", 1)
     assert below.confidence == pytest.approx(1 - threshold)
@@ -49,16 +49,16 @@ def test_the_threshold_itself_is_a_tumor_and_just_below_is_not(module: AnalysisM
 @pytest.mark.parametrize(("edge", "step"), [("uncertain_from", -1e-9), ("uncertain_to", 1e-9)])
 def test_the_uncertain_band_includes_its_edges(module: AnalysisModule, edge: str, step: float) -> None:
     at = module.card.decision.at(edge)
-    assert module.judge(output(at)).decision == "uncertain"
-    assert module.judge(output(at + step)).decision == "confident"
+    assert module.decide(output(at)).certainty == "uncertain"
+    assert module.decide(output(at + step)).certainty == "confident"
 
 
 @pytest.mark.parametrize("tumor", [0.0, 1.0])
 def test_certainty_is_certain(module: AnalysisModule, tumor: float) -> None:
-    judged = module.judge(output(tumor))
-    assert (judged.confidence, judged.decision) == (1.0, "confident")
-    assert judged.label == ("Tumor" if tumor else "No Tumor")
-    assert dict(judged.probabilities) == {"Tumor": tumor, "No Tumor": 1 - tumor}
+    decision = module.decide(output(tumor))
+    assert (decision.confidence, decision.certainty) == (1.0, "confident")
+    assert decision.label == ("Tumor" if tumor else "No Tumor")
+    assert dict(decision.probabilities) == {"Tumor": tumor, "No Tumor": 1 - tumor}
 
 
 def test_a_foreign_embedding_gets_a_warning_and_a_known_one_does_not(module: AnalysisModule) -> None:

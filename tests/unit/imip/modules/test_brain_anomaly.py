@@ -78,16 +78,16 @@ def at(output: Output, module: BrainAnomaly, anomaly: float) -> Output:
 def test_a_slice_is_confidently_normal_borderline_or_confidently_an_anomaly(module, output):
     lowest, highest = (module.card.decision.at(name) for name in ("uncertain_from", "uncertain_to"))
     below, between, beyond = (
-        module.judge(at(output, module, p)) for p in (lowest / 2, (lowest + highest) / 2, (1 + highest) / 2)
+        module.decide(at(output, module, p)) for p in (lowest / 2, (lowest + highest) / 2, (1 + highest) / 2)
     )
-    assert (below.label, below.decision) == ("Normal", "confident")
-    assert (between.label, between.decision) == ("Borderline", "uncertain")
-    assert (beyond.label, beyond.decision) == ("Anomaly", "confident")
+    assert (below.label, below.certainty) == ("Normal", "confident")
+    assert (between.label, between.certainty) == ("Borderline", "uncertain")
+    assert (beyond.label, beyond.certainty) == ("Anomaly", "confident")
 
 
 def test_a_borderline_answer_is_as_sure_as_its_likelier_label_and_says_that_it_settles_nothing(module, output):
     lowest, highest = (module.card.decision.at(name) for name in ("uncertain_from", "uncertain_to"))
-    decision = module.judge(at(output, module, (lowest + highest) / 2))
+    decision = module.decide(at(output, module, (lowest + highest) / 2))
     assert decision.confidence == pytest.approx(max(decision.probabilities.values()))
     assert decision.advice is not None and "settles nothing" in decision.advice
 
@@ -104,7 +104,7 @@ def test_the_reasons_are_both_measures_and_what_their_mean_was_asked(module, out
         (lowest + 0.01, "Borderline", ["at most", "at least"]),
         (lowest - 0.01, "Normal", ["at most", "below"]),
     ):
-        decision = module.judge(at(output, module, anomaly))
+        decision = module.decide(at(output, module, anomaly))
         error, distance, *asked = decision.reasons
         assert decision.label == label
         assert [reason.compared for reason in asked] == answers
@@ -148,8 +148,8 @@ def test_the_sample_with_a_mass_scores_higher_and_its_error_is_largest_in_the_ma
 
 
 def test_a_blank_picture_gets_a_finite_answer(module):
-    decision = analyse(encode_png(np.zeros((64, 64), np.uint8)), module).decision
-    assert np.isfinite([decision.confidence, *(reason.value for reason in decision.reasons)]).all()
+    prediction = analyse(encode_png(np.zeros((64, 64), np.uint8)), module).prediction
+    assert np.isfinite([prediction.confidence, *(reason.value for reason in prediction.reasons)]).all()
 
 
 def test_each_group_of_near_duplicates_counts_the_same():

@@ -66,21 +66,21 @@ def test_the_path_leads_from_the_measures_to_the_answer(module: BrainTree, scan:
 
 def test_it_is_confident_from_the_cards_threshold_on(module: BrainTree) -> None:
     confident = module.card.decision.thresholds["confident"]
-    judged = [analyse(encode_png(head(seed)), module).decision for seed in range(12)]
-    for decision in judged:
+    for seed in range(12):
+        decision = module.decide(analyse(encode_png(head(seed)), module).output)
         assert (decision.certainty == "confident") == (decision.confidence >= confident)
 
 
 def test_what_surrounds_the_head_does_not_change_the_answer(module: BrainTree) -> None:
     pixels = analyse(SCANS[1].read_bytes(), module).scan.pixels
-    alone, padded = (analyse(encode_png(np.pad(pixels, margin)), module).decision for margin in (0, 4))
+    alone, padded = (analyse(encode_png(np.pad(pixels, margin)), module).prediction for margin in (0, 4))
     assert padded.label == alone.label
     assert padded.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
 
 
 def test_the_heatmap_is_laid_on_the_head(module: BrainTree) -> None:
     analysis = analyse(SCANS[1].read_bytes(), module)
-    heatmap = explain(analysis)
+    heatmap = explain(analysis).heatmap
     assert heatmap.peak is not None and analysis.prediction.advice is None
     assert analysis.scan.pixels[heatmap.values > 0.5].mean() > 30
 
@@ -95,8 +95,9 @@ def test_a_path_without_a_place_has_an_empty_heatmap_and_says_so() -> None:
 
 def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
     analysis = analyse(SCANS[1].read_bytes(), module)
-    drawn = cv2.imdecode(np.frombuffer(explain(analysis).overlay, np.uint8), cv2.IMREAD_COLOR)
-    plain = draw_overlay(analysis.scan.pixels, explain(analysis))
+    explanation = explain(analysis)
+    drawn = cv2.imdecode(np.frombuffer(explanation.overlay, np.uint8), cv2.IMREAD_COLOR)
+    plain = draw_overlay(analysis.scan.pixels, explanation.heatmap)
     assert np.array_equal(drawn[: len(plain), : plain.shape[1]], plain)
     assert len(drawn) > len(plain) + 40 * len(analysis.prediction.reasons)
 

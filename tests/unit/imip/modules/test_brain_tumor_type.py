@@ -11,6 +11,7 @@ from PIL import Image
 
 from imip.errors import ArtifactError
 from imip.inference.artifact import read_artifact, read_card
+from imip.inference.decision import Decision
 from imip.inference.head import crop_to_head
 from imip.inference.output import Output
 from imip.inference.predictor import analyse
@@ -30,7 +31,7 @@ from training.recipes.brain_tumor_type.thresholds import answers, choose, youden
 
 ROOT = Path(__file__).parents[4]
 ARTIFACT = ROOT / "models" / "brain-tumor-type"
-LABELS = BrainTumorType.about.labels
+LABELS = read_card(ARTIFACT).labels
 THRESHOLDS = {"No Tumor": 0.8, "Meningioma": 0.6, "Glioma": 0.5, "Pituitary": 0.4}
 
 
@@ -57,13 +58,13 @@ def test_healthy_is_decided_first_then_the_likeliest_type(probabilities, answer)
     assert answers(np.array([probabilities]), THRESHOLDS).tolist() == [answer]
 
 
-def judged(module: BrainTumorType, *probabilities: float):
+def decided(module: BrainTumorType, *probabilities: float) -> Decision:
     maps = np.zeros((7, 7, 4), np.float32)
-    return module.judge(Output(np.array(probabilities, np.float32), np.zeros(1, np.float32), maps))
+    return module.decide(Output(np.array(probabilities, np.float32), np.zeros(1, np.float32), maps))
 
 
 def test_an_ambiguous_slice_names_no_label_and_sends_to_a_physician(module):
-    decision = judged(module, 0.25, 0.25, 0.24, 0.26)
+    decision = decided(module, 0.25, 0.25, 0.24, 0.26)
     assert (decision.label, decision.certainty) == ("Ambiguous", "uncertain")
     assert decision.confidence == pytest.approx(0.26) and decision.heatmap == LABELS.index("Pituitary")
     assert decision.advice is not None and "physician" in decision.advice
@@ -72,8 +73,8 @@ def test_an_ambiguous_slice_names_no_label_and_sends_to_a_physician(module):
 
 
 def test_an_answer_comes_with_the_stages_that_led_to_it(module):
-    glioma, healthy = judged(module, 0.01, 0.0, 0.99, 0.0), judged(module, 1.0, 0.0, 0.0, 0.0)
-    assert (glioma.label, glioma.decision, glioma.advice) == ("Glioma", "confident", None)
+    glioma, healthy = decided(module, 0.01, 0.0, 0.99, 0.0), decided(module, 1.0, 0.0, 0.0, 0.0)
+    assert (glioma.label, glioma.certainty, glioma.advice) == ("Glioma", "confident", None)
     assert [reason.value >= reason.threshold for reason in glioma.reasons] == [False, True]
     assert [reason.compared for reason in glioma.reasons] == ["below", "at least"]
     assert healthy.label == "No Tumor"
@@ -83,7 +84,7 @@ def test_an_answer_comes_with_the_stages_that_led_to_it(module):
 def test_a_probability_on_its_threshold_is_at_least_that():
     artifact = read_artifact(ARTIFACT)
     artifact.card.decision.thresholds["No Tumor"] = 0.5
-    decision = judged(BrainTumorType(artifact), 0.5, 0.5, 0.0, 0.0)
+    decision = decided(BrainTumorType(artifact), 0.5, 0.5, 0.0, 0.0)
     (reason,) = decision.reasons
     assert (decision.label, reason.value, reason.compared) == ("No Tumor", reason.threshold, "at least")
 
@@ -128,7 +129,7 @@ def test_the_shipped_graph_agrees_with_keras_on_real_scans():
 
 def test_a_picture_that_is_no_scan_gets_the_warning(module):
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
-    assert "out_of_distribution" in analyse(picture_bytes(Image.fromarray(noise), "PNG"), module).warnings
+    assert "out_of_distribution" in analyse(picture_bytes(Image.fromarray(noise), "PNG"), module).prediction.warnings
 
 
 def test_the_card_sets_the_starting_thresholds_beside_its_own(module):

@@ -9,11 +9,11 @@ from PIL import Image
 from imip.explain.explanation import explain
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
-from imip.inference.preprocessing import Region
+from imip.inference.preprocessing import ModelInput, Region
 from imip.inference.runtime import GRAPH
 from imip.modules import load
 from imip.modules.chest_pneumonia import ChestPneumonia
-from imip.scan.read import read_scan
+from imip.scan.scan import Scan
 from tests.support.scan_files import data_set, dicom_bytes, picture_bytes
 from tests.support.server import REPOSITORY
 from training import recipe
@@ -40,13 +40,13 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return picture_bytes(Image.fromarray(pixels), "PNG")
 
 
-def prepared(pixels: NDArray[np.uint8]):
-    return ChestPneumonia.prepare(read_scan(png(pixels)), {})
+def prepared(module: AnalysisModule, pixels: NDArray[np.uint8]) -> ModelInput:
+    return module.prepare(Scan(pixels=pixels, format="png", size_bytes=0, bit_depth=8, channels=1), {})
 
 
-def test_a_picture_of_the_data_sets_own_size_passes_unchanged() -> None:
+def test_a_picture_of_the_data_sets_own_size_passes_unchanged(module: AnalysisModule) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
-    model_input = prepared(pixels)
+    model_input = prepared(module, pixels)
     assert np.array_equal(model_input.pixels, pixels)
     assert model_input.region == Region(0, 0, 28, 28)
 
@@ -54,8 +54,10 @@ def test_a_picture_of_the_data_sets_own_size_passes_unchanged() -> None:
 @pytest.mark.parametrize(
     ("shape", "region"), [((2000, 2500), Region(0, 250, 2000, 2250)), ((2500, 2001), Region(249, 0, 2250, 2001))]
 )
-def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, int], region: Region) -> None:
-    model_input = prepared(film(*shape))
+def test_a_full_size_film_is_cut_to_the_square_in_its_middle(
+    module: AnalysisModule, shape: tuple[int, int], region: Region
+) -> None:
+    model_input = prepared(module, film(*shape))
     assert model_input.pixels.shape == (28, 28)
     assert model_input.region == region
     small = cv2.resize(film(2000, 2000), (28, 28), interpolation=cv2.INTER_AREA)
@@ -63,27 +65,29 @@ def test_a_full_size_film_is_cut_to_the_square_in_its_middle(shape: tuple[int, i
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (28, 28), (27, 31), (28, 40), (29, 29), (333, 250), (1001, 1503)])
-def test_the_square_is_reduced_by_area_means_and_enlarged_by_interpolation(shape: tuple[int, int]) -> None:
+def test_the_square_is_reduced_by_area_means_and_enlarged_by_interpolation(
+    module: AnalysisModule, shape: tuple[int, int]
+) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     edge = min(shape)
     top, left = (shape[0] - edge) // 2, (shape[1] - edge) // 2
     square = pixels[top : top + edge, left : left + edge]
     how = cv2.INTER_AREA if edge > 28 else cv2.INTER_LINEAR
-    assert np.array_equal(prepared(pixels).pixels, cv2.resize(square, (28, 28), interpolation=how))
+    assert np.array_equal(prepared(module, pixels).pixels, cv2.resize(square, (28, 28), interpolation=how))
 
 
-def test_what_stands_beside_the_square_does_not_reach_the_model() -> None:
+def test_what_stands_beside_the_square_does_not_reach_the_model(module: AnalysisModule) -> None:
     marked = film(2000, 2500)
     marked[100:300, 2300:2450] = 255
-    assert np.array_equal(prepared(marked).pixels, prepared(film(2000, 2500)).pixels)
+    assert np.array_equal(prepared(module, marked).pixels, prepared(module, film(2000, 2500)).pixels)
 
 
-def test_a_film_smaller_than_the_input_is_enlarged() -> None:
-    assert prepared(film(20, 24)).pixels.shape == (28, 28)
+def test_a_film_smaller_than_the_input_is_enlarged(module: AnalysisModule) -> None:
+    assert prepared(module, film(20, 24)).pixels.shape == (28, 28)
 
 
 def test_the_heatmap_of_a_full_size_film_lies_within_its_square(module: AnalysisModule) -> None:
-    heatmap = explain(analyse(png(film(2000, 2500)), module))
+    heatmap = explain(analyse(png(film(2000, 2500)), module)).heatmap
     assert heatmap.values.shape == (2000, 2500)
     assert heatmap.values.max() == 1
     assert not heatmap.values[:, :250].any() and not heatmap.values[:, 2250:].any()
@@ -125,6 +129,6 @@ def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: Anal
     artifact, side = REPOSITORY / "models" / "chest-pneumonia", ChestPneumonia.about.side
     network = build(side, 1)
     read_weights(network, recipe.find("chest-pneumonia").weights)
-    inputs = [prepared(film(height, 600)).pixels for height in (500, 600, 700)]
+    inputs = [prepared(module, film(height, 600)).pixels for height in (500, 600, 700)]
     platt = Platt(**module.card.calibration.parameters)
     assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds
