@@ -1,4 +1,4 @@
-"""`imip score`: a folder of scans as a table of what a module says of them."""
+"""`imip score`: analyse a folder of scans and write one row per scan to a table."""
 
 import os
 import sqlite3
@@ -12,14 +12,14 @@ from cli.log import Module, need
 
 if TYPE_CHECKING:
     from imip.batch.checkpoint import Checkpoint
-    from imip.batch.scoring import Scoring
+    from imip.batch.scoring import ScoringTask
     from imip.inference.card import Card
     from imip.settings import Settings
     from imip.table import Format
 
 FORMATS: "dict[str, Format]" = {".parquet": "parquet", ".csv": "csv"}
-MOST_NAMED = 10  # files that could not be scored; the results name all
-INTERRUPTED = 130  # exit status, as shells have it
+MAX_SHOWN_FAILURES = 10  # printed; the results contain all
+INTERRUPTED = 130  # exit status of shells after Ctrl+C
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of scans, hidden files left out")]
 Results = Annotated[
@@ -47,8 +47,8 @@ def score(
     Of a scan of several frames the middle one is scored. Files that cannot be are named with the reason, here and in
     the results. Exits with 1 if none could be.
     """
-    from imip.batch.checkpoint import Checkpoint, CheckpointRefused
-    from imip.batch.scoring import Scoring
+    from imip.batch.checkpoint import Checkpoint, CheckpointError
+    from imip.batch.scoring import ScoringTask
     from imip.batch.workers import WorkersFailed
     from imip.errors import ArtifactError
     from imip.inference.artifact import read_card
@@ -56,18 +56,18 @@ def score(
 
     format, partial = _format(out), out.with_name(f"{out.name}.part")
     if out.exists() and not partial.exists() and not restart:
-        raise typer.Exit(_say(f"{out} is there already; --restart makes it anew."))
+        raise typer.Exit(_print_error(f"{out} is there already; --restart makes it anew."))
     settings = Settings()
     try:
         artifact = _artifact(settings, module, version)
         card = read_card(artifact)
-        scoring = Scoring(folder.resolve(), artifact, settings.limits, settings.burned_in, any_modality)
-        with Checkpoint(partial, _terms(scoring, card), restart) as checkpoint:
-            status = _run(checkpoint, scoring, card, workers or _cores(), out, format)
-    except (ArtifactError, CheckpointRefused, OSError, WorkersFailed) as fault:
-        raise typer.Exit(_say(str(fault))) from fault
-    except sqlite3.Error as fault:
-        raise typer.Exit(_say(f"{partial} cannot be written: {fault}.")) from fault
+        task = ScoringTask(folder.resolve(), artifact, settings.limits, settings.burned_in, any_modality)
+        with Checkpoint(partial, _run_parameters(task, card), restart) as checkpoint:
+            status = _run(checkpoint, task, card, workers or _core_count(), out, format)
+    except (ArtifactError, CheckpointError, OSError, WorkersFailed) as error:
+        raise typer.Exit(_print_error(str(error))) from error
+    except sqlite3.Error as error:
+        raise typer.Exit(_print_error(f"{partial} cannot be written: {error}.")) from error
     if status != INTERRUPTED:
         partial.unlink()
     raise typer.Exit(status)
@@ -84,7 +84,7 @@ def _format(out: Path) -> "Format":
 
 
 def _artifact(settings: "Settings", module: str, version: str | None) -> Path:
-    """Return the folder of a version, whether or not the settings enable its module."""
+    """Return the artifact folder of a model version, even if the settings do not enable its module."""
     from imip.modules import MODULES
     from serving import model_store
 
@@ -95,82 +95,83 @@ def _artifact(settings: "Settings", module: str, version: str | None) -> Path:
     return model_store.folder(tags[module])
 
 
-def _terms(scoring: "Scoring", card: "Card") -> dict[str, str]:
-    """What all rows of one table have in common; a card's thresholds may change under the same version."""
+def _run_parameters(task: "ScoringTask", card: "Card") -> dict[str, str]:
+    """Return what all rows of one table have in common. Thresholds may change without a new model version."""
     thresholds = card.decision.thresholds | {"out_of_distribution": card.out_of_distribution.threshold}
     return {
-        "folder": os.fsencode(scoring.folder).decode("utf-8", errors="backslashreplace"),
+        "folder": os.fsencode(task.folder).decode("utf-8", errors="backslashreplace"),
         "module": card.module,
         "model version": card.version,
         "thresholds": ", ".join(f"{name} {value}" for name, value in sorted(thresholds.items())),
-        "burned-in annotation": scoring.burned_in,
-        "any modality": "yes" if scoring.any_modality else "no",
+        "burned-in annotation": task.burned_in,
+        "any modality": "yes" if task.any_modality else "no",
     }
 
 
-def _cores() -> int:
+def _core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(checkpoint: "Checkpoint", scoring: "Scoring", card: "Card", workers: int, out: Path, format: "Format") -> int:
-    """Return the exit status."""
-    from imip.batch import scoring as batch
+def _run(checkpoint: "Checkpoint", task: "ScoringTask", card: "Card", workers: int, out: Path, format: "Format") -> int:
+    """Score the files, write the results and return the exit status."""
+    from imip.batch import scoring
     from imip.table import write_table
 
     try:
-        checkpoint.find(batch.find(scoring.folder, out))
+        checkpoint.update_files(scoring.find_files(task.folder, out))
         if not checkpoint.total:
-            return _say(f"{scoring.folder} holds no file.")
-        _score_waiting(checkpoint, scoring, workers)
-        written = checkpoint.file.with_name(f"{checkpoint.file.name}-table")
-        write_table(batch.results(checkpoint, card), batch.columns(card), written, format)
-        written.replace(out)
+            return _print_error(f"{task.folder} holds no file.")
+        _score_pending(checkpoint, task, workers)
+        table = checkpoint.file.with_name(f"{checkpoint.file.name}-table")
+        write_table(scoring.results(checkpoint, card), scoring.columns(card), table, format)
+        table.replace(out)
     except KeyboardInterrupt:
-        _say(
+        _print_error(
             f"Interrupted. {checkpoint.done} of {checkpoint.total} files are done; the same command goes on from there."
         )
         return INTERRUPTED
     return _report(checkpoint, out)
 
 
-def _score_waiting(checkpoint: "Checkpoint", scoring: "Scoring", count: int) -> None:
+def _score_pending(checkpoint: "Checkpoint", task: "ScoringTask", count: int) -> None:
     from tqdm import tqdm
 
-    from imip.batch.scoring import DIED
-    from imip.batch.workers import Workers
+    from imip.batch.scoring import WORKER_CRASHED
+    from imip.batch.workers import WorkerPool
 
     done, total = checkpoint.done, checkpoint.total
     if done:
-        _say(f"{done} of {total} files are done already.")
-    workers = Workers(scoring, count)
+        _print_error(f"{done} of {total} files are done already.")
+    workers = WorkerPool(task, count)
     with (
         tqdm(total=total, initial=done, desc=checkpoint.file.stem, unit="file", disable=None) as bar,
-        closing(workers.over(checkpoint.waiting())) as scored,
+        closing(workers.map_unordered(checkpoint.pending())) as scored,
     ):
         for path, row in scored:
-            checkpoint.enter(path, DIED if row is None else row)
+            checkpoint.save(path, WORKER_CRASHED if row is None else row)
             bar.update()
-    if workers.deaths:
-        _say(f"{workers.deaths} times a worker process was killed; what it held was done again.")
+    if workers.crashes:
+        _print_error(f"{workers.crashes} times a worker process was killed; what it held was done again.")
 
 
 def _report(checkpoint: "Checkpoint", out: Path) -> int:
-    from imip.batch.scoring import shown
+    from imip.batch.scoring import path_text
 
-    errors, total = checkpoint.errors(), checkpoint.total
+    errors, total = checkpoint.error_counts(), checkpoint.total
     failed = errors.total()
     typer.echo(f"{total - failed} of {total} files scored: {out}")
     if failed:
-        _say(f"{failed} could not be: {', '.join(f'{count} {error}' for error, count in errors.most_common())}")
-        for path, error in checkpoint.failed(MOST_NAMED):
-            _say(f"  {shown(path)}: {error}")
-        if failed > MOST_NAMED:
-            _say(f"  and {failed - MOST_NAMED} more, in the results' column `error`")
+        _print_error(f"{failed} could not be: {', '.join(f'{count} {error}' for error, count in errors.most_common())}")
+        for path, error in checkpoint.failures(MAX_SHOWN_FAILURES):
+            _print_error(f"  {path_text(path)}: {error}")
+        if failed > MAX_SHOWN_FAILURES:
+            _print_error(f"  and {failed - MAX_SHOWN_FAILURES} more, in the results' column `error`")
     if errors["wrong modality"]:
-        _say("--any-modality scores scans of another modality too; it takes --restart.")
+        _print_error("--any-modality scores scans of another modality too; it takes --restart.")
     return 1 if failed == total else 0
 
 
-def _say(message: str) -> int:
+def _print_error(message: str) -> int:
+    """Print to stderr and return the exit status of a failure."""
     typer.echo(message, err=True)
     return 1

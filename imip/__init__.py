@@ -1,3 +1,3 @@
-"""IMIP's inference core: the bytes of one scan in, one finding out. Research only, never for diagnosis."""
+"""The inference core of IMIP: from the bytes of one scan to a prediction. For research only, never for diagnosis."""
 
 __version__ = "0.1.0"

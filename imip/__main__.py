@@ -1,4 +1,4 @@
-"""`python -m imip`: hands over to the command line, which stands in a room of its own that this one does not import."""
+"""`python -m imip`: run the command line in `cli`, by name, because `imip` must not import `cli`."""
 
 import runpy
 

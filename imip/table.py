@@ -1,4 +1,4 @@
-"""Tables as files, Parquet or CSV, for whoever has many rows: written a chunk at a time, so that none is too long."""
+"""Write tables to Parquet or CSV, one group of rows at a time, so that a table of any length fits into memory."""
 
 import csv
 import json
@@ -16,50 +16,50 @@ if TYPE_CHECKING:
     import pyarrow
 
 Format = Literal["parquet", "csv"]
-Kind = Literal["text", "number", "count", "flag", "moment", "texts", "texts by name", "numbers by name", "vector"]
+ColumnType = Literal["text", "number", "integer", "boolean", "timestamp", "texts", "text map", "number map", "vector"]
 Row = Mapping[str, Any]  # by column
 
-CHUNK = 5_000  # rows of one group of a Parquet file
-KINDS: dict[Any, Kind] = {
+ROW_GROUP_SIZE = 5_000  # rows of one row group of a Parquet file
+COLUMN_TYPES: dict[Any, ColumnType] = {
     str: "text",
     float: "number",
-    int: "count",
-    bool: "flag",
-    datetime: "moment",
+    int: "integer",
+    bool: "boolean",
+    datetime: "timestamp",
     tuple[str, ...]: "texts",
-    Mapping[str, str]: "texts by name",
-    Mapping[str, float]: "numbers by name",
+    Mapping[str, str]: "text map",
+    Mapping[str, float]: "number map",
     NDArray[np.float32]: "vector",
 }
 
 
-def kinds(row: type[Any]) -> dict[str, Kind]:
-    """Return what kind of column each field of a dataclass makes; a field of another type makes none."""
-    hints = {name: _required(hint) for name, hint in get_type_hints(row).items()}
-    return {name: KINDS[hint] for name, hint in hints.items() if hint in KINDS}
+def column_types(row: type[Any]) -> dict[str, ColumnType]:
+    """Return the column type of each field of a dataclass. Fields of other types are left out."""
+    hints = {name: _value_type(hint) for name, hint in get_type_hints(row).items()}
+    return {name: COLUMN_TYPES[hint] for name, hint in hints.items() if hint in COLUMN_TYPES}
 
 
-def _required(hint: Any) -> Any:
-    """Return `X` of `X | None`, and the type of a literal's values."""
+def _value_type(hint: Any) -> Any:
+    """Return `X` for `X | None`, and the type of its values for a `Literal`."""
     if get_origin(hint) is UnionType:
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
     return type(get_args(hint)[0]) if get_origin(hint) is Literal else hint
 
 
-def write_table(rows: Iterable[Row], columns: Mapping[str, Kind], file: Path, format: Format) -> int:
-    """Write rows to a file and return how many there were.
+def write_table(rows: Iterable[Row], columns: Mapping[str, ColumnType], file: Path, format: Format) -> int:
+    """Write rows to a file and return their number.
 
-    A cell that a row does not have, or that is None, is empty. In CSV nested values are JSON. Parquet takes pyarrow.
+    A cell is empty if its value is missing or None. In CSV, nested values are JSON. Parquet needs pyarrow.
     """
     return (_write_parquet if format == "parquet" else _write_csv)(iter(rows), columns, file)
 
 
-def _write_csv(rows: Iterator[Row], columns: Mapping[str, Kind], file: Path) -> int:
+def _write_csv(rows: Iterator[Row], columns: Mapping[str, ColumnType], file: Path) -> int:
     count = 0
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(columns)
-        for count, row in enumerate(rows, 1):  # noqa: B007 (the last number is the count)
+        for count, row in enumerate(rows, 1):  # noqa: B007 (the last value is the count)
             writer.writerow([_cell(row.get(column)) for column in columns])
     return count
 
@@ -70,30 +70,30 @@ def _cell(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _write_parquet(rows: Iterator[Row], columns: Mapping[str, Kind], file: Path) -> int:
+def _write_parquet(rows: Iterator[Row], columns: Mapping[str, ColumnType], file: Path) -> int:
     import pyarrow.parquet
 
     schema = _schema(columns)
     count = 0
     with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        while chunk := list(islice(rows, CHUNK)):
+        while chunk := list(islice(rows, ROW_GROUP_SIZE)):
             writer.write_table(pyarrow.Table.from_pylist(chunk, schema))
             count += len(chunk)
     return count
 
 
-def _schema(columns: Mapping[str, Kind]) -> "pyarrow.Schema":
+def _schema(columns: Mapping[str, ColumnType]) -> "pyarrow.Schema":
     import pyarrow as pa
 
-    types: dict[Kind, Any] = {
+    types: dict[ColumnType, Any] = {
         "text": pa.string(),
         "number": pa.float64(),
-        "count": pa.int64(),
-        "flag": pa.bool_(),
-        "moment": pa.timestamp("us", "UTC"),
+        "integer": pa.int64(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us", "UTC"),
         "texts": pa.list_(pa.string()),
-        "texts by name": pa.map_(pa.string(), pa.string()),
-        "numbers by name": pa.map_(pa.string(), pa.float64()),
+        "text map": pa.map_(pa.string(), pa.string()),
+        "number map": pa.map_(pa.string(), pa.float64()),
         "vector": pa.list_(pa.float32()),
     }
-    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
+    return pa.schema([(name, types[type_]) for name, type_ in columns.items()])

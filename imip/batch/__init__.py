@@ -1,1 +1,1 @@
-"""Scoring the scans of a folder without a server, resumable and on several cores."""
+"""Batch scoring: analyse all scans of a folder without a server. Resumable, on several cores."""

@@ -1,7 +1,7 @@
-"""What of a folder is done: the files found and the row of each, in SQLite beside the results, until all are there.
+"""The checkpoint of a batch run: the files of a folder and the result of each, in SQLite next to the results file.
 
-It survives a kill at any moment but for the last second's rows, which are then made again. What is on disk need not be
-in memory, so the folder may be of any size.
+If the process is killed, at most the rows of the last second are lost, and the next run computes them again. The rows
+are on disk, not in memory, so a folder of any size can be scored.
 """
 
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-COMMIT_SECONDS = 1.0  # of work that a kill may cost
-PAGE = 1_000  # paths read at once
+COMMIT_SECONDS = 1.0  # between commits: the most work that is lost when the process is killed
+PAGE_SIZE = 1_000  # paths in one read
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS terms (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -23,9 +23,9 @@ CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, found INTEGER NOT NULL, error TEXT, row TEXT
 ) WITHOUT ROWID;
 """
-CLEAR = "DROP TABLE IF EXISTS terms; DROP TABLE IF EXISTS files;"
-# A file that changed since its row was made is to be done again.
-FOUND = """
+DROP_TABLES = "DROP TABLE IF EXISTS terms; DROP TABLE IF EXISTS files;"
+# A file that has changed loses its row, so that it is scored again.
+UPSERT_FILE = """
 INSERT INTO files (path, size, changed, found) VALUES (?, ?, ?, 1)
 ON CONFLICT (path) DO UPDATE SET
     found = 1, size = excluded.size, changed = excluded.changed,
@@ -33,32 +33,32 @@ ON CONFLICT (path) DO UPDATE SET
 """
 
 
-class CheckpointRefused(Exception):
-    """The checkpoint is of another run, in use by one, or no checkpoint."""
+class CheckpointError(Exception):
+    """The checkpoint belongs to a run with other parameters, is in use, or is not a checkpoint."""
 
 
-class Found(NamedTuple):
-    """One file; its size in bytes and time of change in ns tell later whether it is the same."""
+class FileEntry(NamedTuple):
+    """One file. If its size or its time of modification changes, it is scored again."""
 
-    path: bytes  # below the folder, as the file system has it: not every name is text
-    size: int | None = None  # where it is known
-    changed: int | None = None
+    path: bytes  # relative to the folder, undecoded: not every file name is valid text
+    size: int | None = None  # bytes, None if unknown
+    modified: int | None = None  # ns since the epoch, None if unknown
 
 
 class Checkpoint:
-    """The files of one run and their rows, in the order of their paths' bytes."""
+    """The files of one run and their rows, sorted by the bytes of the path."""
 
-    def __init__(self, file: Path, terms: Mapping[str, str], restart: bool = False) -> None:
-        """`terms`: what all rows have in common, such as the model's version. `restart` forgets an earlier run.
+    def __init__(self, file: Path, parameters: Mapping[str, str], restart: bool = False) -> None:
+        """`parameters`: what all rows have in common, such as the model version. `restart` deletes an earlier run.
 
-        Raises CheckpointRefused if the file has rows made on other terms, is in use or is no checkpoint, and
+        Raises CheckpointError if the file has rows made with other parameters, is in use or is not a checkpoint, and
         sqlite3.Error if it cannot be written.
         """
         self.file = file
         self._connection = sqlite3.connect(file, timeout=0)
         self._committed = time.monotonic()
         try:
-            self._open(terms, restart)
+            self._open(parameters, restart)
         except BaseException:
             self._connection.close()
             raise
@@ -67,38 +67,38 @@ class Checkpoint:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with closing(self._connection):
             self._connection.commit()
 
     @property
     def total(self) -> int:
-        """Files found."""
+        """Number of files."""
         return self._count("SELECT count(*) FROM files")
 
     @property
     def done(self) -> int:
-        """Files that have a row."""
+        """Number of files that have a row."""
         return self._count("SELECT count(row) FROM files")
 
-    def find(self, files: Iterable[Found]) -> None:
-        """Enter what a folder holds now. What it held earlier and does not now is forgotten."""
+    def update_files(self, files: Iterable[FileEntry]) -> None:
+        """Replace the list of files. Files that are no longer in the folder are removed, with their rows."""
         self._connection.execute("UPDATE files SET found = 0")
-        self._connection.executemany(FOUND, files)
+        self._connection.executemany(UPSERT_FILE, files)
         self._connection.execute("DELETE FROM files WHERE NOT found")
         self._connection.commit()
 
-    def waiting(self) -> Iterator[bytes]:
-        """Return the paths without a row, also while rows are entered."""
+    def pending(self) -> Iterator[bytes]:
+        """Yield the paths without a row. Rows may be saved while this runs."""
         last = b""
         query = "SELECT path FROM files WHERE row IS NULL AND path > ? ORDER BY path LIMIT ?"
-        while page := self._connection.execute(query, (last, PAGE)).fetchall():
+        while page := self._connection.execute(query, (last, PAGE_SIZE)).fetchall():
             yield from (path for (path,) in page)
             (last,) = page[-1]
 
-    def enter(self, path: bytes, row: Mapping[str, Any]) -> None:
-        """Keep the row of a file; in its cell `error` stands what went wrong, if anything did."""
+    def save(self, path: bytes, row: Mapping[str, Any]) -> None:
+        """Store the row of a file. Its column `error` names what went wrong, if anything did."""
         self._connection.execute(
             "UPDATE files SET row = ?, error = ? WHERE path = ?", (json.dumps(row), row.get("error"), path)
         )
@@ -107,38 +107,38 @@ class Checkpoint:
             self._committed = time.monotonic()
 
     def rows(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Return path and row of each file that has one."""
+        """Yield the path and row of each file that has a row."""
         for path, row in self._connection.execute("SELECT path, row FROM files WHERE row IS NOT NULL ORDER BY path"):
             yield path, json.loads(row)
 
-    def errors(self) -> Counter[str]:
-        """Return how many files have which error."""
+    def error_counts(self) -> Counter[str]:
+        """Return the number of files by error."""
         query = "SELECT error, count(*) FROM files WHERE row IS NOT NULL AND error IS NOT NULL GROUP BY error"
         return Counter(dict(self._connection.execute(query).fetchall()))
 
-    def failed(self, most: int) -> list[tuple[bytes, str]]:
-        """Return the first files that have an error, each with it."""
+    def failures(self, limit: int) -> list[tuple[bytes, str]]:
+        """Return the path and error of the first `limit` files that have an error."""
         query = "SELECT path, error FROM files WHERE row IS NOT NULL AND error IS NOT NULL ORDER BY path LIMIT ?"
-        return self._connection.execute(query, (most,)).fetchall()
+        return self._connection.execute(query, (limit,)).fetchall()
 
-    def _open(self, terms: Mapping[str, str], restart: bool) -> None:
+    def _open(self, parameters: Mapping[str, str], restart: bool) -> None:
         try:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("BEGIN EXCLUSIVE")
-            self._connection.executescript(CLEAR + SCHEMA if restart else SCHEMA)
-        except sqlite3.DatabaseError as fault:
-            if fault.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise CheckpointRefused(f"Another run is writing {self.file.name}.") from fault
-            if fault.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise CheckpointRefused(f"{self.file.name} holds no partial results.") from fault
+            self._connection.executescript(DROP_TABLES + SCHEMA if restart else SCHEMA)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise CheckpointError(f"Another run is writing {self.file.name}.") from error
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise CheckpointError(f"{self.file.name} holds no partial results.") from error
             raise
-        kept = dict(self._connection.execute("SELECT name, value FROM terms").fetchall())
-        if differing := sorted(
-            name for name in kept.keys() | terms.keys() if kept and kept.get(name) != terms.get(name)
+        stored = dict(self._connection.execute("SELECT name, value FROM terms").fetchall())
+        if changed := sorted(
+            name for name in stored.keys() | parameters.keys() if stored and stored.get(name) != parameters.get(name)
         ):
-            told = "; ".join(f"{name} {kept.get(name)}, now {terms.get(name)}" for name in differing)
-            raise CheckpointRefused(f"The partial results in {self.file.name} were made otherwise: {told}.")
-        self._connection.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", terms.items())
+            changes = "; ".join(f"{name} {stored.get(name)}, now {parameters.get(name)}" for name in changed)
+            raise CheckpointError(f"The partial results in {self.file.name} were made otherwise: {changes}.")
+        self._connection.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", parameters.items())
         self._connection.commit()
 
     def _count(self, query: str) -> int:

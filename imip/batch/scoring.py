@@ -1,6 +1,6 @@
-"""A folder scored in bulk: which files it is made of, and what becomes of each, a row of the results.
+"""Batch scoring of a folder: find its files, and turn each file into one row of the results.
 
-A file that cannot be scored is a row too, which says why: among very many files some are always damaged.
+A file that cannot be scored gets a row with the error: among very many files some are always damaged.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Literal
 
-from imip.batch.checkpoint import Checkpoint, Found
+from imip.batch.checkpoint import Checkpoint, FileEntry
 from imip.errors import ScanError
 from imip.inference.card import Card
 from imip.inference.decision import OUT_OF_DISTRIBUTION
@@ -21,65 +21,69 @@ from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.prediction import Prediction
 from imip.scan.limits import Limits
-from imip.table import Kind, Row, kinds
+from imip.table import ColumnType, Row, column_types
 
-PLAIN = ("label", "confidence", "decision", "advice", "format", "width", "height", "frame", "frames")  # as they are
-DIED = {"error": "worker died", "message": "The process that scored it was killed: too little memory, or a crash."}
+COPIED = ("label", "confidence", "decision", "advice", "format", "width", "height", "frame", "frames")
+WORKER_CRASHED = {
+    "error": "worker died",
+    "message": "The process that scored it was killed: too little memory, or a crash.",
+}
 
 
-def find(folder: Path, results: Path) -> Iterator[Found]:
-    """Return every file in and below a folder, but for hidden ones and the results with their partial results.
+def find_files(folder: Path, results: Path) -> Iterator[FileEntry]:
+    """Yield every file in and below a folder, except hidden files, the results file and its partial results.
 
-    Links are followed, into each folder once. A folder that cannot be listed stands for what may be in it.
+    Links are followed, but each folder is visited once. A folder that cannot be listed is yielded like a file, so that
+    it appears in the results with an error.
     """
     unreadable: list[OSError] = []
     seen: set[Path] = set()
     for parent, folders, files in os.walk(folder, onerror=unreadable.append, followlinks=True):
-        here = Path(parent).resolve()
-        folders[:] = [] if here in seen else sorted(name for name in folders if not name.startswith("."))
-        names = [] if here in seen else [name for name in files if not name.startswith(".")]
-        seen.add(here)
-        ours = f"{results.name}.part" if here == results.parent.resolve() else None
+        resolved = Path(parent).resolve()
+        folders[:] = [] if resolved in seen else sorted(name for name in folders if not name.startswith("."))
+        names = [] if resolved in seen else [name for name in files if not name.startswith(".")]
+        seen.add(resolved)
+        partial = f"{results.name}.part" if resolved == results.parent.resolve() else None
         for name in names:
-            if ours is None or not (name == results.name or name.startswith(ours)):
-                yield from _found(Path(parent, name), folder)
-    yield from (Found(_below(Path(fault.filename), folder)) for fault in unreadable)
+            if partial is None or not (name == results.name or name.startswith(partial)):
+                yield from _file_entries(Path(parent, name), folder)
+    yield from (FileEntry(_relative_path(Path(error.filename), folder)) for error in unreadable)
 
 
-def _found(file: Path, folder: Path) -> Iterator[Found]:
+def _file_entries(file: Path, folder: Path) -> Iterator[FileEntry]:
     try:
         status = file.stat()
-    except OSError:  # whoever reads it will say why
-        yield Found(_below(file, folder))
+    except OSError:  # scoring the file reports the error
+        yield FileEntry(_relative_path(file, folder))
         return
-    if S_ISREG(status.st_mode):  # to read a pipe would be to wait for its writer
-        yield Found(_below(file, folder), status.st_size, status.st_mtime_ns)
+    if S_ISREG(status.st_mode):  # reading a pipe would block
+        yield FileEntry(_relative_path(file, folder), status.st_size, status.st_mtime_ns)
 
 
-def _below(file: Path, folder: Path) -> bytes:
+def _relative_path(file: Path, folder: Path) -> bytes:
     return os.fsencode(file.relative_to(folder).as_posix())
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
-    """What is done to each file of a folder: a task for `imip.batch.workers`."""
+class ScoringTask:
+    """Scores one file of a folder: a task for `imip.batch.workers`."""
 
     folder: Path
-    artifact: Path  # its folder
+    artifact: Path  # folder of the model artifact
     limits: Limits
     burned_in: Literal["refuse", "warn"]
     any_modality: bool
 
-    def begin(self) -> None:
+    def initialize(self) -> None:
         """Load the module. Raises ArtifactError."""
-        _loaded(self.artifact)
+        _load_once(self.artifact)
 
     def __call__(self, path: bytes) -> dict[str, Any]:
-        """Return a file's row, (column: value): what the module says of its scan, or the error and its message.
+        """Return the row of a file, {column: value}: the prediction for its scan, or the error and its message.
 
-        Raises OSError if the whole folder is gone: its files are not at fault.
+        Raises OSError if the whole folder no longer exists, because then no file is at fault.
         """
-        module = _loaded(self.artifact)
+        module = _load_once(self.artifact)
         file = self.folder / os.fsdecode(path)
         try:
             self.limits.check_body(file.stat().st_size)
@@ -90,25 +94,25 @@ class Scoring:
                 burned_in=self.burned_in,
                 any_modality=self.any_modality,
             )
-        except ScanError as fault:
-            return {"error": words(type(fault)), "message": str(fault)}
-        except OSError as fault:
+        except ScanError as error:
+            return {"error": error_name(type(error)), "message": str(error)}
+        except OSError as error:
             self.folder.stat()
-            return {"error": "unreadable file", "message": fault.strerror}
-        except Exception as fault:  # noqa: BLE001 (whatever it is, the next file may do)
-            return {"error": "unexpected error", "message": type(fault).__name__}  # its own words may be the file's
-        return row(analysis.prediction)
+            return {"error": "unreadable file", "message": error.strerror}
+        except Exception as error:  # noqa: BLE001 (one bad file must not stop the run)
+            return {"error": "unexpected error", "message": type(error).__name__}  # its text may quote the file
+        return to_row(analysis.prediction)
 
 
-def words(error: type[ScanError]) -> str:
-    """Return an error's name in words: `unsupported format`."""
+def error_name(error: type[ScanError]) -> str:
+    """Return the name of an error in lower-case words, such as `unsupported format`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", error.__name__).lower()
 
 
-def row(prediction: Prediction) -> dict[str, Any]:
-    """Return what is known of a scan, by column."""
+def to_row(prediction: Prediction) -> dict[str, Any]:
+    """Return the values of a prediction by column."""
     return {
-        **{name: getattr(prediction, name) for name in PLAIN},
+        **{name: getattr(prediction, name) for name in COPIED},
         **{_probability(label): value for label, value in prediction.probabilities.items()},
         "out_of_distribution": OUT_OF_DISTRIBUTION in prediction.warnings,
         "warnings": list(prediction.warnings),
@@ -118,14 +122,14 @@ def row(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def columns(card: Card) -> dict[str, Kind]:
-    """Return the columns of a module's results."""
-    of_prediction = kinds(Prediction)
+def columns(card: Card) -> dict[str, ColumnType]:
+    """Return the columns of the results and their types."""
+    of_prediction = column_types(Prediction)
     return {
         "path": "text",
         **{name: of_prediction[name] for name in ("label", "confidence", "decision")},
         **dict.fromkeys(map(_probability, card.labels), "number"),
-        "out_of_distribution": "flag",
+        "out_of_distribution": "boolean",
         "warnings": "texts",
         "reasons": "texts",
         "advice": "text",
@@ -139,13 +143,13 @@ def columns(card: Card) -> dict[str, Kind]:
 
 
 def results(checkpoint: Checkpoint, card: Card) -> Iterator[Row]:
-    """Return the rows of a checkpoint as they are written."""
+    """Yield the rows of a checkpoint with all columns of the results."""
     for path, row in checkpoint.rows():
-        yield {"path": shown(path), **row, "module": card.module, "model_version": card.version}
+        yield {"path": path_text(path), **row, "module": card.module, "model_version": card.version}
 
 
-def shown(path: bytes) -> str:
-    """Return a path as text, whatever its bytes."""
+def path_text(path: bytes) -> str:
+    """Return a path as text, with bytes that are not UTF-8 escaped."""
     return path.decode("utf-8", errors="backslashreplace")
 
 
@@ -154,6 +158,5 @@ def _probability(label: str) -> str:
 
 
 @cache
-def _loaded(artifact: Path) -> AnalysisModule:
-    """A worker loads its module once."""
+def _load_once(artifact: Path) -> AnalysisModule:
     return load(artifact)

@@ -1,7 +1,7 @@
-"""One task on very many things, one process a core, none of whose deaths ends the run.
+"""A pool of processes that runs one task on very many items and continues when a process crashes.
 
-A worker may be killed over a thing: by the system when memory is short, by a decoder's fault. What was held just then
-is done again, one thing at a time, so that only the one that kills is given up.
+An item can crash its process: the system kills it when memory is short, or a decoder has a bug. The items that were in
+progress then run again one at a time, so that only the item that caused the crash is given up.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 
 import cv2
 
-AHEAD = 4  # things held a worker, so that none waits for the next
+ITEMS_PER_WORKER = 4  # submitted at once, so that no worker is ever idle
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,45 +27,45 @@ R_out = TypeVar("R_out", covariant=True)
 
 
 class Task(Protocol[T_in, R_out]):
-    """What a worker does; it is pickled to it with each thing."""
+    """What a worker does. It is pickled and sent to the worker with each item."""
 
-    def begin(self) -> None:
-        """Make a worker ready. What this raises ends the run."""
+    def initialize(self) -> None:
+        """Prepare a worker. An exception ends the run."""
 
-    def __call__(self, thing: T_in, /) -> R_out:
-        """Do one thing. What this raises ends the run."""
+    def __call__(self, item: T_in, /) -> R_out:
+        """Process one item. An exception ends the run."""
 
 
 class WorkersFailed(Exception):
-    """Workers die before they have anything to do."""
+    """A worker process crashed before it got its first item."""
 
 
-class Workers(Generic[T, R]):
+class WorkerPool(Generic[T, R]):
     """Processes of one thread each."""
 
     def __init__(self, task: Task[T, R], count: int) -> None:
         self._task, self._count = task, count
-        self.deaths = 0  # of workers so far
+        self.crashes = 0  # of worker processes so far
 
-    def over(self, things: Iterable[T]) -> Generator[tuple[T, R | None], None, None]:
-        """Do the task on each, and yield thing and result as they come, in no order; None where a worker died of it.
+    def map_unordered(self, items: Iterable[T]) -> Generator[tuple[T, R | None], None, None]:
+        """Yield each item with its result, in any order. The result is None if the item crashed its worker.
 
-        Takes things as it needs them. Raises WorkersFailed.
+        Reads `items` lazily. Raises WorkersFailed.
         """
-        waiting = iter(things)
-        while held := (yield from self._until_death(waiting, self._count, self._count * AHEAD)):
-            suspects = iter(held)
-            while culprit := (yield from self._until_death(suspects, count=1, most=1)):
+        pending = iter(items)
+        while unfinished := (yield from self._run_until_crash(pending, self._count, self._count * ITEMS_PER_WORKER)):
+            suspects = iter(unfinished)
+            while culprit := (yield from self._run_until_crash(suspects, count=1, limit=1)):
                 yield culprit[0], None
 
-    def _until_death(self, waiting: Iterator[T], count: int, most: int) -> Generator[tuple[T, R], None, list[T]]:
-        """Return what was held, at most so many, when a worker died, one of which is why; [] if none did."""
+    def _run_until_crash(self, pending: Iterator[T], count: int, limit: int) -> Generator[tuple[T, R], None, list[T]]:
+        """Yield items with results, at most `limit` items at once. Return the unfinished items if a worker crashes."""
         queued: deque[T] = deque()
         running: dict[Future[R], T] = {}
         with self._pool(count) as pool:
             try:
                 while True:
-                    queued.extend(islice(waiting, most - len(running)))
+                    queued.extend(islice(pending, limit - len(running)))
                     while queued:
                         future = pool.submit(self._task, queued[0])
                         running[future] = queued.popleft()
@@ -75,35 +75,35 @@ class Workers(Generic[T, R]):
                         result = future.result()
                         yield running.pop(future), result
             except BrokenProcessPool:
-                self.deaths += 1
+                self.crashes += 1
                 return [*running.values(), *queued]
 
     @contextmanager
     def _pool(self, count: int) -> Iterator[ProcessPoolExecutor]:
-        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when a worker starts; its threads spin after each product
-        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_become_worker)
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # BLAS threads would spin after each product
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_initialize_worker)
         try:
-            self._begin(pool)
+            self._initialize_task(pool)
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _begin(self, pool: ProcessPoolExecutor) -> None:
+    def _initialize_task(self, pool: ProcessPoolExecutor) -> None:
         try:
-            pool.submit(self._task.begin).result()
-        except BrokenProcessPool as fault:
-            raise WorkersFailed("Worker processes end before they have anything to do.") from fault
+            pool.submit(self._task.initialize).result()
+        except BrokenProcessPool as error:
+            raise WorkersFailed("Worker processes end before they have anything to do.") from error
 
 
-def _become_worker() -> None:
+def _initialize_worker() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders and LiteRT would write into the progress bar
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, which ends the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl+C and stops the workers
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """A pool's workers would wait for work for ever if their parent is killed."""
+def _exit_with_parent() -> None:
+    """Exit when the parent is killed; otherwise the worker would wait for items for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

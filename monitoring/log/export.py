@@ -7,14 +7,14 @@ from sqlalchemy import Engine, RowMapping
 
 from imip.inference.features import FEATURES
 from imip.prediction import LOGGED, Prediction
-from imip.table import Format, Kind, kinds, write_table
+from imip.table import ColumnType, Format, column_types, write_table
 from monitoring.log.queries import Filter, oldest_first
 from monitoring.log.rows import read_embedding
 
-KINDS = kinds(Prediction)
+COLUMN_TYPES = column_types(Prediction)
 PLAIN = tuple(name for name in LOGGED if name not in ("features", "embedding"))
-COLUMNS: dict[str, Kind] = {  # the confidence is a feature too, and stands once
-    **{name: KINDS[name] for name in PLAIN},
+COLUMNS: dict[str, ColumnType] = {  # the confidence is a feature too, and stands once
+    **{name: COLUMN_TYPES[name] for name in PLAIN},
     **dict.fromkeys((name for name in FEATURES if name not in PLAIN), "number"),
 }
 
@@ -25,7 +25,7 @@ def export(engine: Engine, wanted: Filter, file: Path, format: Format, embedding
     One column a feature; an empty cell where it was not measured. `embeddings` adds a column of (d,) float32.
     """
     rows = (_flat(row, embeddings) for row in oldest_first(engine, wanted, embeddings))
-    columns: dict[str, Kind] = COLUMNS | {"embedding": "vector"} if embeddings else COLUMNS
+    columns: dict[str, ColumnType] = COLUMNS | {"embedding": "vector"} if embeddings else COLUMNS
     return write_table(rows, columns, file, format)
 
 

@@ -115,7 +115,7 @@ def test_an_empty_log_gives_a_table_of_no_rows(database: Engine, tmp_path: Path,
 def test_a_long_log_is_written_in_chunks(
     database: Engine, tmp_path: Path, format: Format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table, "CHUNK", 10)
+    monkeypatch.setattr(table, "ROW_GROUP_SIZE", 10)
     monkeypatch.setattr(queries, "CHUNK", 4)
     ids = log(database, *(finding(number // 3) for number in range(25)))
     assert [row["request_id"] for row in exported(database, tmp_path, format)] == ids

@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imip.batch.scoring import Scoring, columns, find, shown
+from imip.batch.scoring import ScoringTask, columns, find_files, path_text
 from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.scan.limits import Limits
-from imip.table import Kind
+from imip.table import ColumnType
 from tests.support.scan_files import data_set, dicom_bytes, ramp
 from tests.support.server import REPOSITORY
 
 ARTIFACT = REPOSITORY / "models" / "brain-tumor"
 SAMPLES = REPOSITORY / "samples"
-KINDS: dict[Kind, type] = {"text": str, "number": float, "count": int, "flag": bool, "texts": list}
-KINDS["texts by name"] = dict
+TYPES: dict[ColumnType, type] = {"text": str, "number": float, "integer": int, "boolean": bool, "texts": list}
+TYPES["text map"] = dict
 
 
 def found(folder: Path, results: str = "results.csv") -> list[bytes]:
-    return sorted(file.path for file in find(folder, folder / results))
+    return sorted(file.path for file in find_files(folder, folder / results))
 
 
 def scored(folder: Path, name: str, **options: Any) -> dict[str, Any]:
     settings = {"limits": Limits(), "burned_in": "warn", "any_modality": False} | options
-    return Scoring(folder, ARTIFACT, **settings)(os.fsencode(name))
+    return ScoringTask(folder, ARTIFACT, **settings)(os.fsencode(name))
 
 
 def test_files_are_found_below_too_and_hidden_ones_are_not(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_files_are_found_below_too_and_hidden_ones_are_not(tmp_path: Path) -> No
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"1234")
     assert found(tmp_path) == [b"b.png", b"patient/2/a"]
-    assert {file.size for file in find(tmp_path, tmp_path / "results.csv")} == {4}
+    assert {file.size for file in find_files(tmp_path, tmp_path / "results.csv")} == {4}
 
 
 def test_results_in_the_folder_are_none_of_its_scans(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_name_that_is_no_text_can_be_scored_and_shown(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(name)).write_bytes((SAMPLES / "brain-axial.png").read_bytes())
     assert found(tmp_path) == [name]
     assert scored(tmp_path, os.fsdecode(name))["label"] == "No Tumor"
-    assert shown(name) == r"caf\xe9.png"
+    assert path_text(name) == r"caf\xe9.png"
 
 
 @pytest.mark.parametrize("name", ["brain-axial-lesion.png", "brain-multiframe.dcm"])
@@ -114,7 +114,7 @@ def test_every_cell_of_a_row_has_its_column() -> None:
     known = columns(load(ARTIFACT).card)
     row = scored(SAMPLES, "brain-axial.dcm")
     assert known.keys() - row.keys() == {"path", "module", "model_version", "error", "message"}
-    assert all(isinstance(cell, KINDS[known[name]]) for name, cell in row.items() if cell is not None)
+    assert all(isinstance(cell, TYPES[known[name]]) for name, cell in row.items() if cell is not None)
 
 
 def test_what_is_unlike_the_models_scans_is_flagged(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Workers do each thing once, whatever becomes of some of them."""
+"""WorkerPool do each thing once, whatever becomes of some of them."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from itertools import count, islice
 
 import pytest
 
-from imip.batch.workers import Workers, WorkersFailed
+from imip.batch.workers import WorkerPool, WorkersFailed
 from imip.errors import ArtifactError
 
 DEADLY = 7
@@ -20,7 +20,7 @@ class Square:
     deadly: int | None = None
     beginning: str = "well"
 
-    def begin(self) -> None:
+    def initialize(self) -> None:
         if self.beginning == "with an error":
             raise ArtifactError("the artifact is damaged")
         if self.beginning == "dead":
@@ -34,25 +34,25 @@ class Square:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_every_thing_is_done_once(processes: int) -> None:
-    workers = Workers(Square(), processes)
-    assert sorted(workers.over(range(30))) == [(number, number * number) for number in range(30)]
-    assert workers.deaths == 0
+    workers = WorkerPool(Square(), processes)
+    assert sorted(workers.map_unordered(range(30))) == [(number, number * number) for number in range(30)]
+    assert workers.crashes == 0
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
-    assert list(Workers(Square(), 1).over([])) == []
+    assert list(WorkerPool(Square(), 1).map_unordered([])) == []
 
 
 def test_only_what_kills_its_worker_is_given_up() -> None:
-    workers = Workers(Square(DEADLY), 2)
-    done = dict(workers.over(range(30)))
+    workers = WorkerPool(Square(DEADLY), 2)
+    done = dict(workers.map_unordered(range(30)))
     assert done == {number: None if number == DEADLY else number * number for number in range(30)}
-    assert workers.deaths == 2  # among others, and alone
+    assert workers.crashes == 2  # among others, and alone
 
 
 def test_things_are_taken_as_they_are_needed() -> None:
     endless = count()
-    done = Workers(Square(), 1).over(endless)
+    done = WorkerPool(Square(), 1).map_unordered(endless)
     assert len(list(islice(done, 20))) == 20
     done.close()
     assert next(endless) < 40
@@ -60,9 +60,9 @@ def test_things_are_taken_as_they_are_needed() -> None:
 
 def test_what_goes_wrong_at_the_beginning_ends_the_run() -> None:
     with pytest.raises(ArtifactError, match="damaged"):
-        list(Workers(Square(beginning="with an error"), 2).over(range(3)))
+        list(WorkerPool(Square(beginning="with an error"), 2).map_unordered(range(3)))
 
 
 def test_workers_that_die_before_they_work_end_the_run() -> None:
     with pytest.raises(WorkersFailed):
-        list(Workers(Square(beginning="dead"), 2).over(range(3)))
+        list(WorkerPool(Square(beginning="dead"), 2).map_unordered(range(3)))
