@@ -1,4 +1,4 @@
-"""The BentoML services: what is served, and on which routes. What a request passes on its way stands in `serving/`."""
+"""The BentoML services and their routes. The code that handles a request is in `serving/`."""
 
 from typing import Annotated, Any, cast
 
@@ -19,13 +19,13 @@ routes = handlers.build()
 
 def application(served: bentoml.Service[Any], is_main: bool) -> ASGIApp:
     """Return the application that a worker runs."""
-    from serving import application  # only a worker may import metrics: they need its environment
+    from serving import application  # imported late: metrics need the environment of a worker
 
     return application.build(served, settings, is_main)
 
 
 class DriftMonitor:
-    """Compares the newest predictions with the reference, in one process, and exports what it finds."""
+    """Compares the newest predictions with the reference, in one process, and exports the result as metrics."""
 
     prepare = bentoml.on_deployment(bento.prepare)
 
@@ -44,7 +44,7 @@ drift_monitor = bento.service(
     application,
     name="imip_drift_monitor",
     workers=1,
-    envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # TensorFlow's greetings are no JSON lines
+    envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # TensorFlow's start-up messages are not JSON
 )
 
 
@@ -53,7 +53,7 @@ class Imip:
 
     prepare = bentoml.on_deployment(bento.prepare)
     if settings.drift_monitor == "beside":
-        monitor = bentoml.depends(drift_monitor)  # started with this service; the two meet in the database alone
+        monitor = bentoml.depends(drift_monitor)  # started with this service; they share only the database
 
     def __init__(self) -> None:
         from serving.worker.api import ApiWorker  # as above
@@ -71,7 +71,7 @@ class Imip:
     async def predict(
         self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None, any_modality: bool
     ) -> PredictionAnswer:
-        """Say what the scan shows and how sure that is. Never for diagnosis."""
+        """Return the label of the scan and its calibrated confidence. Never for diagnosis."""
         request = AnalysisRequest(ctx.request.state.request_id, module, file, frame, any_modality)
         return await self._worker.pipeline.predict(request)
 
@@ -79,7 +79,7 @@ class Imip:
     async def heatmap(
         self, ctx: bentoml.Context, file: bytes, module: str, frame: int | None, any_modality: bool
     ) -> Annotated[bytes, ContentType("image/png")]:
-        """Show where the evidence for the label lies: a picture, or JSON if `Accept` asks for it."""
+        """Return the heatmap of the label over the scan: a PNG image, or JSON if `Accept` requests it."""
         request = AnalysisRequest(ctx.request.state.request_id, module, file, frame, any_modality)
         answer = await self._worker.pipeline.heatmap(request, ",".join(ctx.request.headers.getlist("accept")))
         return cast(bytes, answer)  # BentoML passes responses through
@@ -92,8 +92,8 @@ api = bento.service(
     workers=settings.workers,
     threads=1,
     traffic={"timeout": 60},
-    runner_probe={"enabled": False},  # scans are analysed, whether or not their drift is watched
-    envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}],  # BLAS threads spin for a while after each request
+    runner_probe={"enabled": False},  # the API does not need the drift monitor to be ready
+    envs=[{"name": "OPENBLAS_NUM_THREADS", "value": "1"}],  # idle BLAS threads use processor time after each request
 )
 api.mount_asgi_app(routes, path="/")
 service = drift_monitor if settings.drift_monitor == "alone" else api

@@ -1,4 +1,4 @@
-"""What every answer, picture and page says about the use of this software."""
+"""The disclaimer in every response, picture and page."""
 
 DISCLAIMER = (
     "For research and teaching only. This is not a medical device and no diagnosis: its answers can be wrong, "

@@ -1,43 +1,43 @@
-"""Every error IMIP raises on purpose.
+"""Every error that IMIP raises on purpose.
 
-Errors are raised where the fault is found; `serving/problems.py` alone maps them to HTTP.
+Code raises an error where it detects the fault; only `serving/problems.py` maps errors to HTTP.
 
     ImipError
-    ├── RequestError                the client's request, before any scan is read
-    │   ├── MalformedRequest        no readable multipart body, or a field of the wrong form
+    ├── RequestError                the request is invalid, before any scan is read
+    │   ├── MalformedRequest        the multipart body is not readable, or a field has the wrong form
     │   ├── UploadTimeout           the request did not arrive in time
-    │   ├── UnknownModule           a module this server does not serve
+    │   ├── UnknownModule           this server does not serve the module
     │   ├── UnknownPrediction       feedback on a prediction that is not in the log
     │   └── UnknownLabel            feedback with a label that the prediction's module does not have
-    ├── Unavailable                 this server now, whatever the request
+    ├── Unavailable                 this server cannot handle any such request now
     │   ├── Overloaded              no worker is free
-    │   ├── LogUnavailable          the prediction log's database is gone
-    │   └── ReportUnavailable       nobody here can make the report
-    ├── ScanError                   the client's file
-    │   ├── UnsupportedFormat       neither PNG, JPEG nor DICOM, by its bytes
-    │   ├── ScanTooLarge            a limit was passed, found before decoding
-    │   ├── MalformedScan           damaged, truncated or contradictory
-    │   ├── UnsupportedScan         sound, but nothing we can read an image from
-    │   ├── FrameOutOfRange         a frame that the scan does not have
-    │   ├── BurnedInAnnotation      its pixels may carry identifying text
-    │   └── WrongModality           not of the kind that the module is for
-    └── ArtifactError               a model artifact that is missing, damaged or altered
+    │   ├── LogUnavailable          the database of the prediction log is not available
+    │   └── ReportUnavailable       the report cannot be computed
+    ├── ScanError                   the uploaded file is invalid
+    │   ├── UnsupportedFormat       by its bytes, the file is neither PNG, JPEG nor DICOM
+    │   ├── ScanTooLarge            the file exceeds a limit, detected before decoding
+    │   ├── MalformedScan           the file is damaged, truncated or contradicts itself
+    │   ├── UnsupportedScan         the file is valid, but we cannot read an image from it
+    │   ├── FrameOutOfRange         the scan does not have this frame
+    │   ├── BurnedInAnnotation      the pixels may contain identifying text
+    │   └── WrongModality           the module is not for this modality
+    └── ArtifactError               a model artifact is missing, damaged or altered
 
-Messages may quote numbers and DICOM vocabulary, never text from the client's file or its name:
-a message ends up in answers and logs.
+Messages may contain numbers and DICOM vocabulary, but never text from the client's file or its name, because they
+are sent to clients and written to logs.
 """
 
 
 class ImipError(Exception):
-    """Base of all errors IMIP raises on purpose."""
+    """Base of all errors that IMIP raises on purpose."""
 
 
 class RequestError(ImipError):
-    """The request is at fault, whatever the scan."""
+    """The request is invalid, before any scan is read."""
 
 
 class MalformedRequest(RequestError):
-    """The body is no readable multipart form, or a field has the wrong form."""
+    """The body is not a readable multipart form, or a field has the wrong form."""
 
 
 class UploadTimeout(RequestError):
@@ -45,35 +45,35 @@ class UploadTimeout(RequestError):
 
 
 class UnknownModule(RequestError):
-    """The module asked for is not served here."""
+    """This server does not serve the requested module."""
 
 
 class UnknownPrediction(RequestError):
-    """The prediction log holds no prediction of that request."""
+    """The prediction log contains no prediction with this request ID."""
 
 
 class UnknownLabel(RequestError):
-    """The label is none of the prediction's module."""
+    """The module of the prediction does not have this label."""
 
 
 class Unavailable(ImipError):
-    """Nothing is wrong with the request; this server cannot answer it now."""
+    """The request is valid, but this server cannot handle it now."""
 
 
 class Overloaded(Unavailable):
-    """All workers are busy; the request was not started."""
+    """All workers are busy; processing of the request was not started."""
 
 
 class LogUnavailable(Unavailable):
-    """The log's database is gone: a prediction that cannot be logged is not answered, and what was is not found."""
+    """The log's database is not available: predictions can be neither stored, and so not returned, nor looked up."""
 
 
 class ReportUnavailable(Unavailable):
-    """The report's library is not installed, no monitor runs that would make it, or there is nothing to report."""
+    """The report library is not installed, no drift monitor that computes reports is running, or there is no data."""
 
 
 class ScanError(ImipError):
-    """The client's file is at fault."""
+    """The uploaded file is invalid."""
 
 
 class UnsupportedFormat(ScanError):
@@ -81,7 +81,7 @@ class UnsupportedFormat(ScanError):
 
 
 class ScanTooLarge(ScanError):
-    """A size limit is passed."""
+    """The file exceeds a size limit."""
 
 
 class MalformedScan(ScanError):
@@ -89,19 +89,19 @@ class MalformedScan(ScanError):
 
 
 class UnsupportedScan(ScanError):
-    """The file is sound but holds no image we can read."""
+    """The file is valid, but contains no image that we can read."""
 
 
 class FrameOutOfRange(ScanError):
-    """The scan does not have the frame asked for."""
+    """The scan does not have the requested frame."""
 
 
 class BurnedInAnnotation(ScanError):
-    """The pixels may carry identifying text, and the settings refuse such scans."""
+    """The pixels may contain identifying text, and the settings refuse such scans."""
 
 
 class WrongModality(ScanError):
-    """The scan declares a modality that the module is not for."""
+    """The scan declares a modality that the module does not support."""
 
 
 class ArtifactError(ImipError):

@@ -1,7 +1,7 @@
-"""One prediction: what a module concluded of one scan, and how the scan looked in numbers.
+"""One prediction: the decision of a module for one scan, with the features of the scan.
 
-It is the one type of a prediction. The log's row, the export's columns, the drift window's arrays and the API's answers
-are derived from its fields.
+This is the only type of a prediction. The rows of the log, the columns of the export, the arrays of the drift window
+and the responses of the API are derived from its fields.
 """
 
 from collections.abc import Mapping
@@ -22,27 +22,27 @@ NOT_LOGGED = {"logged": False}
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One step of why, in words and values: a measure alone, or a comparison with a threshold."""
+    """One reason for a decision: a measured value, alone or compared with a threshold."""
 
     text: str
     measure: Annotated[str, Field(description="what was measured")]
     value: float
     threshold: Annotated[float | None, Field(description="what the value was compared with; null if with nothing")]
-    compared: Annotated[Compared | None, Field(exclude=True)]  # how the value lies to the threshold
+    compared: Annotated[Compared | None, Field(exclude=True)]  # the value relative to the threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a machine concluded, and how the scan looked. No picture, no file name, no address, no identity."""
+    """The decision for one scan and the features of the scan. Contains no pixels, file name, address or identity."""
 
-    at: datetime  # aware
+    at: datetime  # with time zone
     request_id: str
     module: str
     version: Annotated[str, Field(description="of the model")]
     format: Format
     label: str
     decision: Certainty
-    confidence: float  # calibrated probability of the label; of the most probable one where the label is an abstention
+    confidence: float  # calibrated probability of the label; of the most probable label if the module abstained
     probabilities: Mapping[str, float]
     warnings: tuple[str, ...]
     seconds: Annotated[Mapping[str, float], Field(description="wall-clock seconds by stage")]
@@ -50,7 +50,7 @@ class Prediction:
     features: Annotated[Mapping[str, float], Field(description="image and heatmap features")]
     embedding: NDArray[np.float32]  # (d,)
 
-    # Answered at once, and unknown of a prediction that was read from the log.
+    # Not stored in the log: None or empty in a prediction that was read from it.
     width: int | None = field(default=None, metadata=NOT_LOGGED)  # pixels
     height: int | None = field(default=None, metadata=NOT_LOGGED)  # pixels
     frame: int | None = field(default=None, metadata=NOT_LOGGED)  # counted from 0

@@ -1,4 +1,4 @@
-"""Every setting of the server, from the environment: `IMIP_` and the name below in capitals."""
+"""All settings of the server. Each is read from the environment variable `IMIP_` plus its name in capitals."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from imip.scan.limits import Limits
 
 
 class DriftSettings(BaseModel):
-    """How the drift of one module is looked for."""
+    """Settings of the drift checks of one module."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class DriftSettings(BaseModel):
     permutations: int = Field(default=199, ge=19, description="of the MMD test")
 
     @model_validator(mode="after")
-    def _sound(self) -> "DriftSettings":
+    def _validate(self) -> "DriftSettings":
         if unknown := set(self.features) - set(FEATURES):
             raise ValueError(f"no such feature: {', '.join(sorted(unknown))}; there are: {', '.join(FEATURES)}")
         if self.level * (self.permutations + 1) < 1:
@@ -38,12 +38,12 @@ class DriftSettings(BaseModel):
 
     @property
     def level(self) -> float:
-        """Of each detector, so that a check in which any of them alarms keeps to `p_value` (Bonferroni)."""
+        """The significance level of each detector, so that a whole check has the level `p_value` (Bonferroni)."""
         return self.p_value / len(self.detectors)
 
 
 class Settings(BaseSettings):
-    """Read once at start. An empty value is as none; one of the wrong form stops the server and is named."""
+    """Read once at start. An empty value counts as not set; an invalid value stops the server with an error."""
 
     model_config = SettingsConfigDict(env_prefix="IMIP_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -93,18 +93,18 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _of_its_modules(self) -> "Settings":
+    def _validate_drift_modules(self) -> "Settings":
         if unknown := set(self.drift) - set(self.modules):
             raise ValueError(f"IMIP_DRIFT names {', '.join(sorted(unknown))}; enabled are: {', '.join(self.modules)}")
         return self
 
     def drift_of(self, module: str) -> DriftSettings:
-        """Return how the drift of a module is looked for."""
+        """Return the drift settings of a module."""
         return self.drift.get(module, DriftSettings())
 
     @property
     def database(self) -> str:
-        """The prediction log's URL; treat it as the secret it may hold."""
+        """The URL of the prediction log. It may contain a password, so never print it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_folder.expanduser() / 'predictions.sqlite3'}"
