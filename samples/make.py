@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, RLELossless
 
-from imip.scan.display import Window
+from imip.scan.display import VoiWindow
 
 FOLDER = Path(__file__).parent
 
@@ -26,7 +26,7 @@ SPACING = 1.0  # mm a pixel of the template
 SIDE = 256  # pixels
 BITS = 12
 BRIGHTEST = 2800  # the stored value of the template's brightest tissue; a mass may be brighter
-WINDOW = Window(center=2000, width=4000)
+WINDOW = VoiWindow(center=2000, width=4000)
 
 Stored = NDArray[np.uint16]  # (H, W), 12 bits
 

@@ -1,1 +1,1 @@
-"""From the bytes of a file to a scan: PNG, JPEG and DICOM, within limits checked before a pixel is decoded."""
+"""Read PNG, JPEG and DICOM files into scans. Limits are checked before any pixel is decoded."""

@@ -1,4 +1,4 @@
-"""What a scan may cost. Each limit is checked on a header, before anything it governs is allocated."""
+"""Limits on the size of a scan. They are checked against the header, before memory is allocated."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from imip.errors import ScanTooLarge
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Upper bounds of one scan; every field has a setting of the same meaning."""
+    """Upper limits of one scan. Every field has a setting."""
 
     body_bytes: int = 32 * 2**20
     side: int = 8192  # pixels, width or height
     pixels: int = 32_000_000  # width x height of one frame
     frames: int = 4096
-    decoded_bytes: int = 128 * 2**20  # of one frame's samples, before they become 8-bit gray
+    decoded_bytes: int = 128 * 2**20  # samples of one frame, before conversion to 8-bit grayscale
     inflated_bytes: int = 256 * 2**20  # a deflated DICOM data set after inflation
 
     def check_body(self, size_bytes: int) -> None:

@@ -1,8 +1,8 @@
-"""From the bytes of a file to a Scan: the one door through which serving and training read pictures.
+"""Read a scan from the bytes of a file. Serving and training both use `read_scan`.
 
-The format is told by the bytes alone. Sizes are checked on headers before a decoder runs, errors are
-ScanErrors whose messages hold numbers and DICOM vocabulary only, and no metadata but the few technical
-attributes of `dicom.attributes` survives.
+Only the bytes decide the format, not the file name. Sizes in the header are checked before a decoder runs. Errors are
+ScanErrors, whose messages contain only numbers and DICOM vocabulary. The only metadata that is kept are the technical
+attributes of `dicom.attributes`.
 """
 
 from typing import Literal
@@ -18,7 +18,7 @@ from imip.scan.scan import Format, Scan
 
 
 def sniff(data: bytes) -> Format:
-    """The format by the first bytes. Raises UnsupportedFormat."""
+    """Detect the format from the first bytes. Raises UnsupportedFormat."""
     if data.startswith(PNG_SIGNATURE):
         return "png"
     if data.startswith(JPEG_SIGNATURE):
@@ -35,9 +35,9 @@ def read_scan(
     limits: Limits = DEFAULT_LIMITS,
     burned_in: Literal["refuse", "warn"] = "warn",
 ) -> Scan:
-    """Decode one frame; None takes the middle one, `frames // 2`.
+    """Decode one frame; None selects the middle one, `frames // 2`.
 
-    Raises a ScanError of any kind (see `imip.errors`), and nothing else, for whatever bytes.
+    For any bytes, it either returns a scan or raises a ScanError (see `imip.errors`).
     """
     limits.check_body(len(data))
     data = bytes(data)

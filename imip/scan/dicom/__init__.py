@@ -1,1 +1,1 @@
-"""DICOM files: which elements are read, how their pixels are decoded and displayed, and what may leave."""
+"""DICOM files: parse elements, decode pixels, convert them for display, and select the attributes that are kept."""

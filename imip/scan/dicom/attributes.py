@@ -1,8 +1,8 @@
-"""The few DICOM attributes that may leave a file, and the question whether its pixels carry writing.
+"""The technical DICOM attributes that are kept, and whether the pixels may contain burned-in text.
 
-Any text field of a careless or hostile file may hold a patient's name, so no text leaves at all: a code must
-stand in a closed vocabulary, a number must lie in a plausible range and is printed anew. The opposite of the
-blocklist of PS3.15 Annex E, and stronger.
+Any text field of a careless or hostile file may contain a patient's name, so no free text is kept: a code must be in
+a closed vocabulary, a number must be in a plausible range and is formatted again. Such an allowlist is stronger than
+the blocklist of PS3.15 Annex E.
 """
 
 import re
@@ -20,7 +20,7 @@ ANNOTATED = "burned_in_annotation"
 ANNOTATION_POSSIBLE = "burned_in_annotation_possible"
 WARNINGS = (ANNOTATED, ANNOTATION_POSSIBLE)
 
-_MODALITIES = frozenset(  # the defined terms of PS3.3 C.7.3.1.1.1, from AS on the retired ones; SC is none, but in use
+_MODALITIES = frozenset(  # defined terms of PS3.3 C.7.3.1.1.1, retired ones from AS on; SC is not one, but is used
     {"ANN", "AR", "ASMT", "AU", "BDUS", "BI", "BMD", "CFM", "CR", "CT", "CTPROTOCOL", "DG", "DMS", "DOC"}
     | {"DX", "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "FID", "GM", "HC", "HD", "IO", "IOL", "IVOCT", "IVUS"}
     | {"KER", "KO", "LEN", "LS", "M3D", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPTBSV", "OPTENF"}
@@ -72,46 +72,49 @@ _VENDORS = {
 }
 
 
-def technical_attributes(levels: Sequence[Elements]) -> dict[str, str]:
-    """DICOM keyword -> category or number. `levels`: the data set and its functional groups, most specific first."""
+def technical_attributes(data_sets: Sequence[Elements]) -> dict[str, str]:
+    """Return {DICOM keyword: category or number}.
+
+    `data_sets`: the functional groups of the frame and the data set of the file, most specific first.
+    """
     attributes: dict[str, str] = {}
     for tag, vocabulary in _CODES.items():
-        codes = _text(levels, tag).upper().split("\\")
+        codes = _text(data_sets, tag).upper().split("\\")
         if vocabulary.issuperset(codes):
             attributes[tag.name] = "\\".join(codes)
     for tag, bound in _RANGES.items():
-        numbers = _numbers(levels, tag)
+        numbers = _numbers(data_sets, tag)
         if 0 < len(numbers) <= 2 and all(0 < number <= bound for number in numbers):
             attributes[tag.name] = "\\".join(f"{number:.4g}" for number in numbers)
-    if maker := re.match("[A-Z]+", _text(levels, Tag.Manufacturer).upper()):
-        attributes[Tag.Manufacturer.name] = _VENDORS.get(maker[0], "other")
-    sop_class = UID(_text(levels, Tag.SOPClassUID), validation_mode=IGNORE)
-    if sop_class.type == "SOP Class":  # which only a UID of the standard's own dictionary has
+    if manufacturer := re.match("[A-Z]+", _text(data_sets, Tag.Manufacturer).upper()):
+        attributes[Tag.Manufacturer.name] = _VENDORS.get(manufacturer[0], "other")
+    sop_class = UID(_text(data_sets, Tag.SOPClassUID), validation_mode=IGNORE)
+    if sop_class.type == "SOP Class":  # only registered UIDs have a type
         attributes["SOPClass"] = sop_class.name
     return attributes
 
 
-def _text(levels: Sequence[Elements], tag: Tag) -> str:
-    holder = find(levels, tag)
-    return holder.text(tag) if holder else ""
+def _text(data_sets: Sequence[Elements], tag: Tag) -> str:
+    data_set = find(data_sets, tag)
+    return data_set.text(tag) if data_set else ""
 
 
-def _numbers(levels: Sequence[Elements], tag: Tag) -> tuple[float, ...]:
-    holder = find(levels, tag)
+def _numbers(data_sets: Sequence[Elements], tag: Tag) -> tuple[float, ...]:
+    data_set = find(data_sets, tag)
     try:
-        return holder.decimals(tag) if holder else ()
-    except MalformedScan:  # an attribute that is only of interest is no reason to refuse the picture
+        return data_set.decimals(tag) if data_set else ()
+    except MalformedScan:  # an optional attribute must not make the scan unreadable
         return ()
 
 
 _ANNOTATING_MODALITIES = frozenset({"US", "XA", "OT", "SC"})
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame siblings below it
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # the multi-frame classes have this prefix
 
 
 def annotation_warnings(elements: Elements, policy: Literal["refuse", "warn"]) -> tuple[str, ...]:
-    """Whether the pixels do or may carry writing; a missing declaration means unknown (PS3.3 C.7.6.1.1.5).
+    """Return a warning if the pixels contain or may contain text. A missing declaration means unknown.
 
-    Raises BurnedInAnnotation where they do or may and the policy refuses.
+    See PS3.3 C.7.6.1.1.5. Raises BurnedInAnnotation instead of a warning if the policy is "refuse".
     """
     declared = elements.text(Tag.BurnedInAnnotation).upper()
     sop_class = elements.text(Tag.SOPClassUID)

@@ -1,7 +1,7 @@
-"""How one DICOM frame wants to be shown: its look-up tables, window, padding and photometric interpretation.
+"""Convert one DICOM frame for display: look-up tables, VOI window, padding and photometric interpretation.
 
-Order: modality LUT, VOI LUT or window, MONOCHROME1 inversion (PS3.4 N.2). A multi-frame object keeps these
-per frame or shared, in functional groups (PS3.3 C.7.6.16), which come first.
+Order: modality LUT, VOI LUT or window, MONOCHROME1 inversion (PS3.4 N.2). A multi-frame object stores these per frame
+or shared, in functional groups (PS3.3 C.7.6.16), which have precedence.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from imip.errors import MalformedScan
 from imip.scan.dicom.parser import Elements, find
 from imip.scan.dicom.tags import Tag
-from imip.scan.display import LookUpTable, Values, Window, full_range, stretch, to_gray
+from imip.scan.display import LookUpTable, Values, VoiWindow, full_range, stretch, to_gray
 
-_PLAUSIBLE = 1e12  # no slope, intercept or window is larger; float32 arithmetic stays finite
-_NARROWEST = 1e-6  # a window below this is a division by zero in all but name
+_MAX_VALUE = 1e12  # of slope, intercept and window, so that float32 arithmetic stays finite
+_MIN_WINDOW_WIDTH = 1e-6  # narrower windows would be a division by almost zero
 
 
 def functional_groups(elements: Elements, frame: int) -> list[Elements]:
-    """Where to look for a value of `frame`: its own functional groups, the shared ones, the data set itself."""
+    """Return the functional groups of `frame`, then the shared ones, then the data set of the file."""
     groups = (
         elements.item(Tag.PerFrameFunctionalGroupsSequence, frame),
         elements.item(Tag.SharedFunctionalGroupsSequence),
@@ -31,9 +31,9 @@ def functional_groups(elements: Elements, frame: int) -> list[Elements]:
 
 
 def show_color(stored: NDArray[Any], photometric: str, bits: int) -> NDArray[np.uint8]:
-    """(H, W, 3) of RGB or YBR_FULL to (H, W), 0..255. `bits`: stored per sample."""
+    """Convert (H, W, 3) RGB or YBR_FULL to (H, W), 0..255. `bits`: stored per sample."""
     if photometric.startswith("YBR_FULL"):
-        gray = stored[..., 0]  # Y is the luma already
+        gray = stored[..., 0]  # Y is the luma
     else:
         gray = to_gray(stored if stored.dtype in (np.uint8, np.uint16) else stored.astype(np.float32))
     if bits == 8 and gray.dtype == np.uint8:
@@ -42,7 +42,7 @@ def show_color(stored: NDArray[Any], photometric: str, bits: int) -> NDArray[np.
 
 
 def show_palette(stored: NDArray[Any], elements: Elements, signed: bool) -> NDArray[np.uint8]:
-    """(H, W) of indices into the palettes (PS3.3 C.7.9) to (H, W), 0..255. Raises MalformedScan."""
+    """Convert (H, W) palette indices (PS3.3 C.7.9) to (H, W), 0..255. Raises MalformedScan."""
     colors = (
         (Tag.RedPaletteColorLookupTableDescriptor, Tag.RedPaletteColorLookupTableData),
         (Tag.GreenPaletteColorLookupTableDescriptor, Tag.GreenPaletteColorLookupTableData),
@@ -53,17 +53,17 @@ def show_palette(stored: NDArray[Any], elements: Elements, signed: bool) -> NDAr
 
 
 def show_monochrome(
-    stored: NDArray[Any], levels: Sequence[Elements], *, bits: int, signed: bool, inverted: bool
+    stored: NDArray[Any], data_sets: Sequence[Elements], *, bits: int, signed: bool, inverted: bool
 ) -> NDArray[np.uint8]:
-    """(H, W) of stored values to (H, W), 0..255; padding (PS3.3 C.7.5.1.1.2) is dark. Raises MalformedScan."""
-    padding = _padding(stored, levels[-1], signed)
-    values: NDArray[Any] = _modality(stored, levels, signed)
+    """Convert (H, W) stored values to (H, W), 0..255; padding (PS3.3 C.7.5.1.1.2) becomes 0. Raises MalformedScan."""
+    padding = _padding(stored, data_sets[-1], signed)
+    values: NDArray[Any] = _modality(stored, data_sets, signed)
     if values.dtype.kind == "f":
-        absent = ~(np.abs(values) <= 1e30)  # also what is not a number
+        absent = ~(np.abs(values) <= 1e30)  # also true for NaN
         if absent.any():
             padding = absent if padding is None else padding | absent
             values = np.where(absent, 0, values)
-    pixels = _voi(values, levels, signed)
+    pixels = _voi(values, data_sets, signed)
     if pixels is None and values is stored and bits <= 8 and not signed:
         pixels = full_range(_as_float(values), bits)
     if pixels is None:
@@ -85,34 +85,34 @@ def _padding(stored: NDArray[Any], elements: Elements, signed: bool) -> NDArray[
     return padding if padding.any() else None
 
 
-def _modality(stored: NDArray[Any], levels: Sequence[Elements], signed: bool) -> NDArray[Any]:
-    """Modality LUT or rescale (PS3.3 C.11.1); `stored` itself where neither changes anything."""
-    if item := levels[-1].item(Tag.ModalityLUTSequence):
+def _modality(stored: NDArray[Any], data_sets: Sequence[Elements], signed: bool) -> NDArray[Any]:
+    """Apply the modality LUT or rescale (PS3.3 C.11.1). Return `stored` itself if neither changes anything."""
+    if item := data_sets[-1].item(Tag.ModalityLUTSequence):
         return _table(item, Tag.LUTDescriptor, Tag.LUTData, signed).apply(stored)
-    holder = find(levels, Tag.RescaleSlope)
-    if holder is None:
+    data_set = find(data_sets, Tag.RescaleSlope)
+    if data_set is None:
         return stored
-    slope = (holder.decimals(Tag.RescaleSlope) or (1.0,))[0]
-    intercept = (holder.decimals(Tag.RescaleIntercept) or (0.0,))[0]
-    if max(abs(slope), abs(intercept)) > _PLAUSIBLE:
+    slope = (data_set.decimals(Tag.RescaleSlope) or (1.0,))[0]
+    intercept = (data_set.decimals(Tag.RescaleIntercept) or (0.0,))[0]
+    if max(abs(slope), abs(intercept)) > _MAX_VALUE:
         raise MalformedScan("The rescale slope or intercept is implausible.")
     if (slope, intercept) == (1.0, 0.0):
         return stored
     return _as_float(stored) * slope + intercept
 
 
-def _voi(values: NDArray[Any], levels: Sequence[Elements], signed: bool) -> NDArray[np.uint8] | None:
-    """VOI LUT or first window (PS3.3 C.11.2), 0..255; None where there is neither."""
-    tables = find(levels, Tag.VOILUTSequence)
+def _voi(values: NDArray[Any], data_sets: Sequence[Elements], signed: bool) -> NDArray[np.uint8] | None:
+    """Apply the VOI LUT or the first window (PS3.3 C.11.2). Return 0..255, or None if there is neither."""
+    tables = find(data_sets, Tag.VOILUTSequence)
     if item := tables and tables.item(Tag.VOILUTSequence):
         return _table(item, Tag.LUTDescriptor, Tag.LUTData, signed).display(values)
-    holder = find(levels, Tag.WindowCenter)
-    if holder is None:
+    data_set = find(data_sets, Tag.WindowCenter)
+    if data_set is None:
         return None
-    center, width = holder.decimals(Tag.WindowCenter), holder.decimals(Tag.WindowWidth)
-    if not center or not width or not _NARROWEST <= width[0] <= _PLAUSIBLE or abs(center[0]) > _PLAUSIBLE:
+    center, width = data_set.decimals(Tag.WindowCenter), data_set.decimals(Tag.WindowWidth)
+    if not center or not width or not _MIN_WINDOW_WIDTH <= width[0] <= _MAX_VALUE or abs(center[0]) > _MAX_VALUE:
         return None
-    window = Window(center[0], width[0], _function(holder.text(Tag.VOILUTFunction)))
+    window = VoiWindow(center[0], width[0], _function(data_set.text(Tag.VOILUTFunction)))
     return window.apply(_as_float(values))
 
 
@@ -123,14 +123,14 @@ def _function(text: str) -> Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]:
 
 
 def _as_float(values: NDArray[Any]) -> Values:
-    """float32, which holds 16 bits exactly and costs half, where it suffices."""
+    """Convert to float32 if that is exact (up to 16 bits), because it needs half the memory of float64."""
     if values.dtype.itemsize <= 2 or values.dtype == np.float32:
         return values.astype(np.float32, copy=False)
     return values.astype(np.float64, copy=False)
 
 
 def _table(elements: Elements, descriptor: Tag, data: Tag, signed: bool) -> LookUpTable:
-    """A LUT of PS3.3 C.11.1.1.1 or C.7.6.3.1.5. Raises MalformedScan."""
+    """Read a LUT (PS3.3 C.11.1.1.1 or C.7.6.3.1.5). Raises MalformedScan."""
     unsigned = elements.integers(descriptor)
     if len(unsigned) != 3 or not 8 <= unsigned[2] <= 16:
         raise MalformedScan("A look-up table has no valid descriptor.")

@@ -1,9 +1,8 @@
-"""DICOM data elements by allowlist: finds the elements asked for and never interprets any other (PS3.5 section 7).
+"""Parse the DICOM data elements of an allowlist and skip all others without reading their values (PS3.5 section 7).
 
-Why not `pydicom.dcmread`: it recurses into sequences, converts values of any length and any element that it
-needs itself, and quotes values in warnings and logs. This walker steps over what was not asked for in one
-move, has no recursion, keeps a budget of steps, and its errors hold no byte of the file. Decoding of
-pixels stays with pydicom.
+Why not `pydicom.dcmread`: it recurses into sequences, converts values of any length, also of elements that only pydicom
+needs, and quotes values in warnings and logs. This parser skips every other element in one step, does not recurse,
+limits the number of steps, and its errors contain no byte of the file. pydicom still decodes the pixels.
 """
 
 import math
@@ -15,8 +14,8 @@ from typing import NamedTuple
 from imip.errors import MalformedScan
 from imip.scan.dicom.tags import Tag
 
-MAX_STEPS = 500_000  # element and item headers of one file: about a second; 250 a frame are seen in enhanced MR
-_MAX_TEXT_BYTES = 1024  # of a value that we read as text or numbers
+MAX_STEPS = 500_000  # headers read from one file, about 1 s; enhanced MR has up to 250 per frame
+_MAX_TEXT_BYTES = 1024  # of a value that is read as text or numbers
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -26,12 +25,12 @@ _SHORT_VRS = frozenset(
 )
 _VRS = _LONG_VRS | _SHORT_VRS
 
-_WANTED = frozenset(int(tag) for tag in Tag)
+_ALLOWED = frozenset(int(tag) for tag in Tag)
 PIXEL_TAGS = frozenset({int(Tag.FloatPixelData), int(Tag.DoubleFloatPixelData), int(Tag.PixelData)})
 
 
 def looks_like_dicom(data: bytes) -> bool:
-    """A preamble with its prefix (PS3.10 section 7.1), or a plausible first element of group 0002 or 0008."""
+    """Return whether there is a preamble (PS3.10 section 7.1) or a plausible first element of group 0002 or 0008."""
     if data[128:132] == b"DICM":
         return True
     if len(data) < 8:
@@ -43,27 +42,27 @@ def looks_like_dicom(data: bytes) -> bool:
 
 
 def is_explicit(data: bytes, position: int = 0) -> bool:
-    """Whether the element at `position` names its value representation."""
+    """Return whether the element at `position` has an explicit value representation."""
     return data[position + 4 : position + 6] in _VRS
 
 
 class _Header(NamedTuple):
     tag: int
-    vr: bytes  # b"" where implicit
+    vr: bytes  # b"" if implicit
     start: int  # of the value
     length: int
 
 
 @dataclass(slots=True)
 class _Walker:
-    """Reads headers out of `data` and counts them."""
+    """Reads and counts headers of elements and items."""
 
     data: bytes
     little: bool
     steps: int = 0
 
     def header(self, position: int, explicit: bool) -> _Header:
-        """The element or item header at `position`. Raises MalformedScan."""
+        """Read the element or item header at `position`. Raises MalformedScan."""
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise MalformedScan("The data set has too many elements.")
@@ -72,7 +71,7 @@ class _Walker:
         order = "<" if self.little else ">"
         group, element, length = struct.unpack_from(f"{order}HHI", self.data, position)
         tag = group << 16 | element
-        # An element without a VR in an explicit data set is a known fault of writers; it reads as implicit.
+        # Some writers omit the VR of an element in an explicit data set; such an element is read as implicit.
         if group == 0xFFFE or not explicit or not is_explicit(self.data, position):
             return _Header(tag, b"", position + 8, length)
         vr = self.data[position + 4 : position + 6]
@@ -83,7 +82,7 @@ class _Walker:
         return _Header(tag, vr, position + 12, struct.unpack_from(f"{order}I", self.data, position + 8)[0])
 
     def end(self, header: _Header, explicit: bool) -> tuple[int, int]:
-        """(where the value ends, where the next header stands). Raises MalformedScan."""
+        """Return the end of the value and the position of the next header. Raises MalformedScan."""
         if header.length != _UNDEFINED:
             end = header.start + header.length
             if end > len(self.data):
@@ -110,7 +109,7 @@ class _Walker:
 
 
 class _Value(NamedTuple):
-    vr: bytes  # b"" where implicit
+    vr: bytes  # b"" if implicit
     start: int
     end: int
     undefined_length: bool
@@ -121,7 +120,7 @@ _ABSENT = _Value(b"", 0, 0, undefined_length=False)
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The wanted elements of one data set or item. Absent or empty elements read as None, "" or ()."""
+    """The allowed elements of one data set or item. Absent or empty elements are read as None, "" or ()."""
 
     walker: _Walker
     explicit: bool
@@ -132,27 +131,27 @@ class Elements:
         return tag in self.found
 
     def vr(self, tag: Tag) -> str:
-        """The value representation, "" where the data set does not name it."""
+        """Return the value representation, "" if it is implicit."""
         return self.found.get(tag, _ABSENT).vr.decode("ascii")
 
     def has_undefined_length(self, tag: Tag) -> bool:
-        """Of pixel data: whether it is encapsulated (PS3.5 A.4)."""
+        """Return whether the length is undefined; pixel data is then encapsulated (PS3.5 A.4)."""
         return self.found.get(tag, _ABSENT).undefined_length
 
     def value(self, tag: Tag) -> memoryview:
-        """The value as it stands, empty if absent; not a copy."""
+        """Return the raw value without copying it, empty if absent."""
         value = self.found.get(tag, _ABSENT)
         return memoryview(self.walker.data)[value.start : value.end]
 
     def text(self, tag: Tag) -> str:
-        """A short text value without its padding."""
+        """Return a text value without its padding, "" if it is too long."""
         value = self.value(tag)
         if len(value) > _MAX_TEXT_BYTES:
             return ""
         return bytes(value).decode("ascii", "replace").strip(" \0")
 
     def decimals(self, tag: Tag) -> tuple[float, ...]:
-        """A DS or IS. Raises MalformedScan where it is no finite number."""
+        """Return the values of a DS or IS. Raises MalformedScan if one is not a finite number."""
         text = self.text(tag)
         try:
             values = tuple(float(part) for part in text.split("\\")) if text else ()
@@ -163,13 +162,13 @@ class Elements:
         return values
 
     def integers(self, tag: Tag, signed: bool = False) -> tuple[int, ...]:
-        """Values of a US or SS."""
+        """Return the values of a US or SS."""
         data = self.value(tag)[:_MAX_TEXT_BYTES]
         code = "h" if signed else "H"
         return struct.unpack(f"{'<' if self.walker.little else '>'}{len(data) // 2}{code}", data[: len(data) // 2 * 2])
 
     def item(self, tag: Tag, index: int = 0) -> "Elements | None":
-        """One item of a sequence; those before it are stepped over. None where there is none. Raises MalformedScan."""
+        """Return one item of a sequence, None if it does not exist. Raises MalformedScan."""
         vr, position, end, _ = self.found.get(tag, _ABSENT)
         explicit = self.explicit and vr != b"UN"
         while position < end:
@@ -184,7 +183,7 @@ class Elements:
 
 
 def read_elements(data: bytes, position: int, *, explicit: bool, little: bool, group: int | None = None) -> Elements:
-    """The wanted elements from `position` up to the pixel data, or while they belong to `group`.
+    """Read the allowed elements from `position` up to the pixel data, or only those of `group`.
 
     Raises MalformedScan.
     """
@@ -198,13 +197,13 @@ def _read(walker: _Walker, explicit: bool, position: int, stop: int, group: int 
         if group is not None and header.tag >> 16 != group:
             break
         end, position = walker.end(header, explicit)
-        if header.tag in _WANTED:
+        if header.tag in _ALLOWED:
             found.setdefault(header.tag, _Value(header.vr, header.start, end, header.length == _UNDEFINED))
             if header.tag in PIXEL_TAGS:
                 break
     return Elements(walker, explicit, found, position)
 
 
-def find(levels: Iterable[Elements], tag: Tag) -> Elements | None:
-    """The first of `levels` that holds `tag`."""
-    return next((elements for elements in levels if tag in elements), None)
+def find(data_sets: Iterable[Elements], tag: Tag) -> Elements | None:
+    """Return the first data set that contains `tag`."""
+    return next((data_set for data_set in data_sets if tag in data_set), None)

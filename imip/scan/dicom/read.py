@@ -1,4 +1,4 @@
-"""DICOM to one displayable frame. Only the elements of `dicom_tags` are read, and little of them leaves."""
+"""Read one frame of a DICOM file for display. Only elements in `tags.py` are read, and few attributes are kept."""
 
 import zlib
 from typing import Literal
@@ -29,14 +29,14 @@ def decode_dicom(data: bytes, *, frame: int | None, limits: Limits, burned_in: L
     if not 0 <= chosen < layout.frames:
         raise FrameOutOfRange(f"Frame {chosen} was asked for; the scan has {layout.frames}, counted from 0.")
     stored, photometric = decode_frame(elements, syntax, layout, chosen)
-    levels = functional_groups(elements, chosen)
+    data_sets = functional_groups(elements, chosen)
     if layout.samples == 3:
         pixels = show_color(stored, photometric, layout.stored)
     elif layout.photometric == "PALETTE COLOR":
         pixels = show_palette(stored, elements, layout.signed)
     else:
         pixels = show_monochrome(
-            stored, levels, bits=layout.stored, signed=layout.signed, inverted=photometric == "MONOCHROME1"
+            stored, data_sets, bits=layout.stored, signed=layout.signed, inverted=photometric == "MONOCHROME1"
         )
     return Scan(
         pixels=pixels,
@@ -46,31 +46,33 @@ def decode_dicom(data: bytes, *, frame: int | None, limits: Limits, burned_in: L
         channels=3 if layout.photometric == "PALETTE COLOR" else layout.samples,
         frame=chosen,
         frames=layout.frames,
-        attributes=technical_attributes(levels),
+        attributes=technical_attributes(data_sets),
         warnings=annotations,
     )
 
 
 def _open(data: bytes, limits: Limits) -> tuple[Elements, uid.UID]:
-    """The wanted elements of the data set, and its transfer syntax."""
+    """Return the allowed elements of the data set and its transfer syntax."""
     position = 132 if data[128:132] == b"DICM" else 0
     meta = read_elements(data, position, explicit=True, little=True, group=0x0002)
-    syntax = uid.UID(meta.text(Tag.TransferSyntaxUID), validation_mode=IGNORE)  # whose warning quotes the value
+    syntax = uid.UID(
+        meta.text(Tag.TransferSyntaxUID), validation_mode=IGNORE
+    )  # the warning of pydicom would quote the value
     position = meta.next_position
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         data, position = _inflate(data[position:], limits.inflated_bytes), 0
-    if not syntax:  # a data set without file meta information: one of the native syntaxes, by its first element
+    if not syntax:  # without file meta information the first element decides between the native syntaxes
         syntax = uid.ExplicitVRBigEndian if data[position : position + 1] == b"\0" else uid.ExplicitVRLittleEndian
     if syntax not in SYNTAXES:
         name = syntax.name if syntax.type == "Transfer Syntax" else "unknown"  # only registered UIDs have a type
         raise UnsupportedScan(f"The transfer syntax is not supported: {name}.")
-    # The first element tells: some writers name one encoding in the meta information and use the other.
+    # Some writers declare explicit VR in the meta information and write implicit VR, or the reverse.
     explicit = is_explicit(data, position)
     return read_elements(data, position, explicit=explicit, little=syntax != uid.ExplicitVRBigEndian), syntax
 
 
 def _inflate(deflated: bytes, limit: int) -> bytes:
-    """Raw inflation (PS3.5 A.5) that stops at `limit` bytes. Raises ScanTooLarge, MalformedScan."""
+    """Inflate raw deflate data (PS3.5 A.5), at most `limit` bytes. Raises ScanTooLarge, MalformedScan."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     parts: list[bytes] = []
     size = 0

@@ -1,7 +1,7 @@
-"""RLE Lossless (PS3.5 Annex G), bounded.
+"""RLE Lossless (PS3.5 Annex G) with limits on memory and time.
 
-pydicom's decoder expands a segment to its end before it looks at the size, which lets 32 MiB of runs become
-2 GiB for each of up to twelve segments; this one stops at the size of the plane, and counts its steps.
+The decoder of pydicom expands a whole segment before it checks the size, so 32 MiB of runs become 2 GiB for each of up
+to twelve segments. This decoder stops at the size of the plane and limits the number of runs.
 """
 
 import re
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from imip.errors import MalformedScan, ScanTooLarge
 
-MAX_RUNS = 6_000_000  # of one frame: about a second; two for three bytes, the most, make 2048x2048 of 16 bits
+MAX_RUNS = 6_000_000  # per frame, about 1 s; 2048x2048 of 16 bits needs at most 5.6 million (two per three bytes)
 _NO_OPERATIONS = re.compile(b"\x80+")
 
 
 def decode_rle(frame: bytes, rows: int, columns: int, samples: int, bytes_per_sample: int) -> NDArray[np.uint8]:
-    """(samples, rows, columns, bytes_per_sample), most significant byte first.
+    """Return (samples, rows, columns, bytes_per_sample), most significant byte first.
 
     Raises MalformedScan, ScanTooLarge.
     """
@@ -39,7 +39,7 @@ def decode_rle(frame: bytes, rows: int, columns: int, samples: int, bytes_per_sa
 
 
 def _segment(source: bytes, size: int, runs: int) -> tuple[bytes, int]:
-    """The first `size` bytes of a PackBits segment (PS3.5 G.3.2), and what remains of the `runs` allowed."""
+    """Return the first `size` bytes of a PackBits segment (PS3.5 G.3.2), and how many `runs` are left."""
     plane = bytearray()
     position = 0
     while len(plane) < size:

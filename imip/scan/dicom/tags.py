@@ -1,10 +1,10 @@
-"""The allowlist: every DICOM element this package reads, under its keyword in PS3.6. No other is looked at."""
+"""The allowlist of DICOM elements that this package reads, by their keywords in PS3.6."""
 
 from enum import IntEnum
 
 
 class Tag(IntEnum):
-    """Every element this package reads."""
+    """DICOM keyword and tag."""
 
     TransferSyntaxUID = 0x00020010
     SOPClassUID = 0x00080016
