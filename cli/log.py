@@ -90,7 +90,7 @@ def report_drift(
         raise typer.Exit(1)
     facts = ReportFacts(
         module=module,
-        sought=watch.card.sought,
+        sought=watch.card.target_labels,
         level=watch.settings.level,
         model_version=watch.card.version,
         reference_version=reference.version,

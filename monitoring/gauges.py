@@ -40,7 +40,7 @@ def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
     """Set the gauges to what reviewers said lately, and to what the newest confidences let expect."""
     for card in cards:
         counts = labelled(engine, card.module, datetime.now(UTC) - LABELLED_SINCE)
-        for predicted in card.answers:
+        for predicted in card.possible_labels:
             for actual in card.labels:
                 for confidence in CONFIDENCE_BINS:
                     found = counts[predicted, actual, confidence]

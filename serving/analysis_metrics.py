@@ -74,7 +74,7 @@ def count_wait(seconds: float) -> None:
 def _announce_model(module: AnalysisModule) -> None:
     card = module.card
     metrics.model_info.labels(module.name, card.version).set(1)
-    if len(card.answers) == 2 and (missed := card.interval("false_negative_rate")):
+    if len(card.possible_labels) == 2 and (missed := card.interval("false_negative_rate")):
         metrics.false_negative_rate_bound.labels(module.name, card.labels[0]).set(missed[1])
     if accuracy := card.interval("accuracy"):
         metrics.accuracy_bound.labels(module.name).set(accuracy[0])
@@ -83,7 +83,7 @@ def _announce_model(module: AnalysisModule) -> None:
 def _start_module(module: AnalysisModule) -> None:
     metrics.confidence.labels(module.name)
     metrics.feedback_given.labels(module.name)
-    for label in module.card.answers:
+    for label in module.card.possible_labels:
         metrics.predictions.labels(module.name, label)
     for decision in get_args(Certainty):
         metrics.decisions.labels(module.name, decision)

@@ -1,1 +1,1 @@
-"""Why a prediction came out as it did, as pictures: heatmaps, overlays and decision paths."""
+"""Explanations of a prediction as pictures: heatmaps, overlays and decision paths."""

@@ -1,6 +1,6 @@
-"""The path to a decision as a picture: what was measured, each question with its two ways out, what they led to.
+"""Draw the path to a decision: each measured value, each comparison with its two branches, and the resulting label.
 
-It knows no module: any prediction with reasons can be drawn, to stand below its slice and heatmap.
+It works for every prediction that has reasons, whatever the module. The drawing goes below the slice and heatmap.
 """
 
 import cv2
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from imip.prediction import Prediction, Reason
 
-NARROWEST = 420  # pixels; on less, sentences become towers of words
+MIN_WIDTH = 420  # pixels; narrower sentences would need too many lines
 MARGIN = 6
-LINE, FORK, BAR = 17, 30, 18  # pixels; the height of a line of words, of two ways out, and of a label's share
-FONT, LARGEST = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-PALE, LIGHT, TAKEN = (110, 110, 110), (255, 255, 255), (30, 160, 252)  # BGR; the last a tone of the heatmap's colours
-WAYS = (("below", "at least"), ("at most", "above"))  # out of a question, by which side the threshold itself is on
+LINE, BRANCH, BAR = 17, 30, 18  # pixels; height of a line of text, of two branches, and of a probability bar
+FONT, MAX_FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+GRAY, WHITE, ORANGE = (110, 110, 110), (255, 255, 255), (30, 160, 252)  # BGR; orange as in the heatmap
+BRANCHES = (("below", "at least"), ("at most", "above"))  # the pairs differ in the branch of the threshold itself
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 
-def draw_below(picture: Picture, prediction: Prediction) -> Picture:
-    """Set the path below a picture, (h, w, 3) BGR; unchanged where the prediction has no reasons."""
+def append_decision_path(picture: Picture, prediction: Prediction) -> Picture:
+    """Draw the path below a picture, (h, w, 3) BGR. Without reasons, return the picture unchanged."""
     if not prediction.reasons:
         return picture
     panel = draw_path(prediction, picture.shape[1])
@@ -29,58 +29,60 @@ def draw_below(picture: Picture, prediction: Prediction) -> Picture:
 
 
 def draw_path(prediction: Prediction, width: int) -> Picture:
-    """Draw a prediction's reasons from first to last and what they led to, (h, max(width, NARROWEST), 3) BGR."""
-    width = max(width, NARROWEST)
-    answer = f"{prediction.label}, {prediction.confidence:.0%}, {prediction.decision}"
-    size = _size([answer, *(reason.text for reason in prediction.reasons)], list(prediction.probabilities), width)
+    """Draw the reasons of a prediction in order, then its label, (h, max(width, MIN_WIDTH), 3) BGR."""
+    width = max(width, MIN_WIDTH)
+    result = f"{prediction.label}, {prediction.confidence:.0%}, {prediction.decision}"
+    scale = _font_scale(
+        [result, *(reason.text for reason in prediction.reasons)], list(prediction.probabilities), width
+    )
     parts = []
     for reason in prediction.reasons:
-        parts.append(_box(reason.text, LIGHT, size, width))
-        parts.append(_fork(_ways(reason), size, width) if reason.threshold is not None else _gap(width))
-    parts += [_box(answer, TAKEN, size, width), _gap(width)]
-    parts += [_share(label, share, size, width) for label, share in prediction.probabilities.items()]
+        parts.append(_draw_box(reason.text, WHITE, scale, width))
+        parts.append(_draw_branches(_branches(reason), scale, width) if reason.threshold is not None else _gap(width))
+    parts += [_draw_box(result, ORANGE, scale, width), _gap(width)]
+    parts += [_draw_bar(label, probability, scale, width) for label, probability in prediction.probabilities.items()]
     return np.concatenate([_gap(width), *parts, _gap(width)])
 
 
-def _ways(reason: Reason) -> list[tuple[str, bool]]:
-    """Return both ways out of a question, the lower one first: its words, and whether it was taken."""
-    pair = next(pair for pair in WAYS if reason.compared in pair)
-    return [(f"{way} {reason.threshold:.3g}", way == reason.compared) for way in pair]
+def _branches(reason: Reason) -> list[tuple[str, bool]]:
+    """Return the text of both branches, the lower one first, and whether the decision took it."""
+    pair = next(pair for pair in BRANCHES if reason.compared in pair)
+    return [(f"{branch} {reason.threshold:.3g}", branch == reason.compared) for branch in pair]
 
 
-def _box(text: str, colour: Colour, size: float, width: int) -> Picture:
-    """Draw a sentence in as many lines as it needs, in a box."""
-    lines = _wrapped(text, size, width - 4 * MARGIN)
+def _draw_box(text: str, colour: Colour, scale: float, width: int) -> Picture:
+    """Draw a sentence in a box, with line breaks."""
+    lines = _wrap(text, scale, width - 4 * MARGIN)
     panel = np.zeros((len(lines) * LINE + MARGIN, width, 3), np.uint8)
     cv2.rectangle(panel, (MARGIN, 0), (width - MARGIN - 1, len(panel) - 1), colour, 1)
     for number, line in enumerate(lines, start=1):
-        _write(panel, line, (2 * MARGIN, number * LINE - 2), size, colour)
+        _write(panel, line, (2 * MARGIN, number * LINE - 2), scale, colour)
     return panel
 
 
-def _fork(ways: list[tuple[str, bool]], size: float, width: int) -> Picture:
-    """Draw both ways out of a question; the one taken leads on."""
-    panel = np.zeros((FORK, width, 3), np.uint8)
-    middle, side, third = width // 2, FORK // 2, width // 3
-    for (words, taken), column in zip(ways, (third, width - third), strict=True):
-        colour, thickness = (TAKEN, 2) if taken else (PALE, 1)
+def _draw_branches(branches: list[tuple[str, bool]], scale: float, width: int) -> Picture:
+    """Draw both branches of a comparison; the line of the taken branch continues to the next step."""
+    panel = np.zeros((BRANCH, width, 3), np.uint8)
+    middle, side, third = width // 2, BRANCH // 2, width // 3
+    for (text, taken), column in zip(branches, (third, width - third), strict=True):
+        colour, thickness = (ORANGE, 2) if taken else (GRAY, 1)
         cv2.line(panel, (middle, 0), (column, side), colour, thickness, cv2.LINE_AA)
         if taken:
-            cv2.line(panel, (column, side), (middle, FORK - 1), colour, thickness, cv2.LINE_AA)
-        left = third - MARGIN - _length(words, size) if column == third else column + MARGIN
-        _write(panel, words, (left, side + 4), size, colour)
+            cv2.line(panel, (column, side), (middle, BRANCH - 1), colour, thickness, cv2.LINE_AA)
+        left = third - MARGIN - _text_width(text, scale) if column == third else column + MARGIN
+        _write(panel, text, (left, side + 4), scale, colour)
     return panel
 
 
-def _share(label: str, share: float, size: float, width: int) -> Picture:
-    """Draw a label's probability as a bar, with its value."""
+def _draw_bar(label: str, probability: float, scale: float, width: int) -> Picture:
+    """Draw the probability of a label as a bar, with its value."""
     panel = np.zeros((BAR, width, 3), np.uint8)
     third, base = width // 3, 13
     end = 2 * third - MARGIN
-    _write(panel, label, (2 * MARGIN, base), size, LIGHT)
-    cv2.rectangle(panel, (third, 4), (end, BAR - 4), PALE, 1)
-    cv2.rectangle(panel, (third, 4), (third + round(share * (end - third)), BAR - 4), TAKEN, cv2.FILLED)
-    _write(panel, f"{share:.1%}", (end + MARGIN, base), size, LIGHT)
+    _write(panel, label, (2 * MARGIN, base), scale, WHITE)
+    cv2.rectangle(panel, (third, 4), (end, BAR - 4), GRAY, 1)
+    cv2.rectangle(panel, (third, 4), (third + round(probability * (end - third)), BAR - 4), ORANGE, cv2.FILLED)
+    _write(panel, f"{probability:.1%}", (end + MARGIN, base), scale, WHITE)
     return panel
 
 
@@ -88,29 +90,32 @@ def _gap(width: int) -> Picture:
     return np.zeros((MARGIN, width, 3), np.uint8)
 
 
-def _size(sentences: list[str], labels: list[str], width: int) -> float:
-    """Return the one size of all letters: the largest at which no single word and no label leaves its place."""
+def _font_scale(sentences: list[str], labels: list[str], width: int) -> float:
+    """Return the largest font scale at which every single word and every label fits."""
     words = {word for sentence in sentences for word in sentence.split()}
-    rooms = {**dict.fromkeys(words, width - 4 * MARGIN), **dict.fromkeys(labels, width // 3 - 3 * MARGIN)}
-    return min(LARGEST, *(LARGEST * room / _length(text, LARGEST) for text, room in rooms.items()))
+    widths = {**dict.fromkeys(words, width - 4 * MARGIN), **dict.fromkeys(labels, width // 3 - 3 * MARGIN)}
+    return min(
+        MAX_FONT_SCALE,
+        *(MAX_FONT_SCALE * available / _text_width(text, MAX_FONT_SCALE) for text, available in widths.items()),
+    )
 
 
-def _wrapped(text: str, size: float, room: int) -> list[str]:
-    """Break a sentence into lines that fit into some pixels."""
+def _wrap(text: str, scale: float, width: int) -> list[str]:
+    """Break a sentence into lines of at most `width` pixels."""
     first, *words = text.split()
     lines = [first]
     for word in words:
         longer = f"{lines[-1]} {word}"
-        if _length(longer, size) <= room:
+        if _text_width(longer, scale) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
 
 
-def _length(text: str, size: float) -> int:
-    return max(1, cv2.getTextSize(text, FONT, size, 1)[0][0])
+def _text_width(text: str, scale: float) -> int:
+    return max(1, cv2.getTextSize(text, FONT, scale, 1)[0][0])
 
 
-def _write(panel: Picture, text: str, at: tuple[int, int], size: float, colour: Colour) -> None:
-    cv2.putText(panel, text, at, FONT, size, colour, 1, cv2.LINE_AA)
+def _write(panel: Picture, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    cv2.putText(panel, text, at, FONT, scale, colour, 1, cv2.LINE_AA)

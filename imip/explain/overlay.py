@@ -1,4 +1,4 @@
-"""Slice and heatmap as one picture, with the words that it is no diagnosis."""
+"""Draw a heatmap over its slice, with the disclaimer as caption."""
 
 import cv2
 import numpy as np
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from imip.disclaimer import CAPTION
 from imip.explain.heatmap import SliceHeatmap
 
-SHORTEST_VIEW, LONGEST_VIEW = 320, 1024  # pixels of the picture's longer side
-OPACITY = 0.55  # of the hottest spot
+SHORTEST_VIEW, LONGEST_VIEW = 320, 1024  # pixels of the longer side of the picture
+OPACITY = 0.55  # of the heatmap at its peak
 CAPTION_HEIGHT = 22  # pixels
 
 

@@ -1,1 +1,1 @@
-"""From a scan to a prediction: artifact, preprocessing, one pass of the model, decision, features and warnings."""
+"""From a scan to a prediction: load the artifact, preprocess, run the model, decide, measure features, warn."""

@@ -1,7 +1,7 @@
-"""A model artifact on disk, verified and read: its engine (what computes), its card and its reference.
+"""Read and verify a model artifact on disk: its engine (compiled graph or decision tree), its card and its reference.
 
-All bytes are read once, checked against the card's SHA-256 and used from memory, so a file altered later changes
-nothing in a running server. No file of an artifact can execute code: the engine is a compiled graph or plain arrays.
+Every file is read once, checked against the SHA-256 in the card and then used from memory, so a later change on disk
+does not affect a running server. No file can execute code: an engine is a compiled graph or plain arrays.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ VERSION_LENGTH = 12  # hexadecimal digits of the engine's SHA-256
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One version of one model, as a module takes it."""
+    """One version of one model: the input of a module."""
 
     card: Card
     engine: bytes
@@ -39,50 +39,50 @@ def read_artifact(folder: Path) -> Artifact:
     Raises ArtifactError if a file is missing, does not match the card's SHA-256, or cannot be read.
     """
     card = read_card(folder)
-    engine = _verified(folder, card.engine, card)
+    engine = _read_verified(folder, card.engine, card)
     if card.version != version(engine):
         raise ArtifactError(f"{CARD} names version {card.version}, {card.engine} is {version(engine)}")
     return Artifact(card, engine, read_reference(folder, card)["embeddings"])
 
 
 def read_card(folder: Path) -> Card:
-    """Return an artifact's card. Raises ArtifactError if there is none that can be read."""
+    """Return the card of an artifact. Raises ArtifactError if it is missing or cannot be read."""
     try:
         return Card.read(folder / CARD)
-    except (OSError, UnicodeError, yaml.YAMLError, ValidationError) as fault:
-        raise ArtifactError(f"no readable {CARD}: {type(fault).__name__}") from fault
+    except (OSError, UnicodeError, yaml.YAMLError, ValidationError) as error:
+        raise ArtifactError(f"no readable {CARD}: {type(error).__name__}") from error
 
 
 def read_reference(folder: Path, card: Card) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an artifact's reference: embeddings (n, d) float32, and what the exporter adds.
+    """Return the arrays of the reference: embeddings, (n, d) float32, and those that the exporter adds.
 
-    Raises ArtifactError if the file is missing, does not match the card's SHA-256, or holds no embeddings.
+    Raises ArtifactError if the file is missing, does not match the card's SHA-256, or contains no embeddings.
     """
     try:
-        with np.load(io.BytesIO(_verified(folder, REFERENCE, card)), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(_read_verified(folder, REFERENCE, card)), allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (ValueError, OSError, EOFError, BadZipFile, TypeError) as fault:  # TypeError: a lone array is no archive
-        raise ArtifactError(f"{REFERENCE} cannot be read: {type(fault).__name__}") from fault
+    except (ValueError, OSError, EOFError, BadZipFile, TypeError) as error:  # TypeError: a single array, not an archive
+        raise ArtifactError(f"{REFERENCE} cannot be read: {type(error).__name__}") from error
     if "embeddings" not in arrays:
         raise ArtifactError(f"{REFERENCE} holds no embeddings")
     return arrays
 
 
 def version(engine: bytes) -> str:
-    """Return the version of a model: its engine's digest, shortened."""
+    """Return the version of a model: the first digits of the SHA-256 of its engine."""
     return digest(engine)[:VERSION_LENGTH]
 
 
 def digest(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal."""
+    """Return the SHA-256 as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def _verified(folder: Path, name: str, card: Card) -> bytes:
+def _read_verified(folder: Path, name: str, card: Card) -> bytes:
     try:
         data = (folder / name).read_bytes()
-    except OSError as fault:
-        raise ArtifactError(f"{name} is missing; an artifact holds {CARD}, {card.engine} and {REFERENCE}") from fault
+    except OSError as error:
+        raise ArtifactError(f"{name} is missing; an artifact holds {CARD}, {card.engine} and {REFERENCE}") from error
     if digest(data) != card.files.get(name):
         raise ArtifactError(f"{name} is not the file that {CARD} was written for (SHA-256 differs)")
     return data

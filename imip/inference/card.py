@@ -1,4 +1,4 @@
-"""The card of a model artifact: what the model is, what it decides by, how well, and for whom it is not.
+"""The card of a model artifact: what the model is, how it decides, how good it is, and what it must not be used for.
 
 The sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
@@ -12,19 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from imip.errors import ArtifactError
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class InputSpec(_Part):
-    """What the model takes: one grayscale picture as its module cuts it, (side, side), 0..255."""
+class InputSpec(_Section):
+    """The input of the model: one grayscale image, cropped by its module, (side, side), 0..255."""
 
     side: int = Field(gt=0)
     modalities: tuple[str, ...] = Field(min_length=1, description="DICOM Modality codes, the usual one first")
 
 
-class DecisionRule(_Part):
-    """How probabilities become a label, and when it is called uncertain. All on calibrated probability."""
+class DecisionRule(_Section):
+    """How probabilities become a label, and when it is uncertain. All thresholds are calibrated probabilities."""
 
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]]
     rule: str
@@ -37,8 +37,8 @@ class DecisionRule(_Part):
             raise ArtifactError(f"card.yaml has no threshold '{name}'") from None
 
 
-class Calibration(_Part):
-    """How scores were made probabilities; already inside the engine."""
+class Calibration(_Section):
+    """How scores are converted to probabilities. The engine already does this."""
 
     method: str
     parameters: dict[str, FiniteFloat]
@@ -51,7 +51,7 @@ class Calibration(_Part):
             raise ArtifactError(f"card.yaml has no calibration parameter '{name}'") from None
 
 
-class OutOfDistribution(_Part):
+class OutOfDistribution(_Section):
     """The distance from the reference above which a scan gets a warning."""
 
     distance: str
@@ -59,8 +59,8 @@ class OutOfDistribution(_Part):
     rule: str
 
 
-class Card(_Part):
-    """Everything that is known about one version of one model. Unknown keys are refused."""
+class Card(_Section):
+    """All information about one version of one model. Unknown keys are an error."""
 
     module: str
     version: str
@@ -86,17 +86,17 @@ class Card(_Part):
     caveats: str
 
     @property
-    def answers(self) -> tuple[str, ...]:
-        """Every label that a finding can have."""
+    def possible_labels(self) -> tuple[str, ...]:
+        """Every label that a prediction can have, including the abstention."""
         return self.labels if self.abstention is None else (*self.labels, self.abstention)
 
     @property
-    def sought(self) -> tuple[str, ...]:
-        """The labels whose misses matter: of two the first, which is the one to find; of more all."""
+    def target_labels(self) -> tuple[str, ...]:
+        """The labels that must not be missed: the first of two, otherwise all."""
         return self.labels[:1] if len(self.labels) == 2 else self.labels
 
     def interval(self, figure: str) -> tuple[float, float] | None:
-        """Return the 95% interval of a figure on the clean test part; None if that is not known."""
+        """Return the 95% interval of a metric on the clean test set, None if it is unknown."""
         measured = self.metrics.get("test", {}).get("metrics", {}).get(figure, {"low": None})
         return None if measured["low"] is None else (measured["low"], measured["high"])
 
@@ -104,11 +104,11 @@ class Card(_Part):
     def read(cls, path: Path) -> "Card":
         """Read a card from YAML.
 
-        Raises OSError if there is none, yaml.YAMLError if it is no YAML, pydantic.ValidationError if it is no card.
+        Raises OSError if it is missing, yaml.YAMLError if it is not YAML, pydantic.ValidationError if it is not a card.
         """
         return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
     def write(self, path: Path) -> None:
-        """Write the card as YAML, keys in the order above."""
+        """Write the card as YAML, with the fields in their order."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
         path.write_text(text, encoding="utf-8")

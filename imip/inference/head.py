@@ -1,7 +1,7 @@
-"""Where the head lies in a slice: the crop of the brain modules.
+"""Find the head in a slice, to crop the input of the brain modules.
 
-A model that sees the head alone cannot use how much air a source leaves around it, which differs by class in merged
-public data sets.
+In merged public data sets the amount of air around the head differs by class. A model that sees only the head cannot
+use that difference.
 """
 
 import cv2
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from imip.inference.preprocessing import AIR_RATIO, ModelInput, Region, fit_region
 
-THUMBNAIL = 96  # pixels; the head is looked for on a slice reduced to this many pixels a side
+THUMBNAIL = 96  # pixels per side of the reduced slice in which the head is searched
 OCCUPIED_RATIO = 0.03  # a row or column with fewer bright pixels than this is outside the head
-SMALLEST_HEAD = 0.25  # of the slice's side; a smaller find is no head, and the whole slice is kept
+SMALLEST_HEAD = 0.25  # of the side of the slice; a smaller region is not a head, and the whole slice is used
 
 
 def crop_to_head(pixels: NDArray[np.uint8], side: int) -> ModelInput:
-    """Cut a slice, (H, W) uint8 with dark air, to the head and fit it into (side, side) uint8, keeping its aspect."""
+    """Crop a slice, (H, W) uint8 with dark air, to the head and scale it to (side, side) uint8, keeping its aspect."""
     return fit_region(pixels, find_head(pixels), side)
 
 
 def find_head(pixels: NDArray[np.uint8]) -> Region:
-    """Return the smallest box that holds what is brighter than air; the whole slice if nothing stands out."""
+    """Return the smallest region that contains everything brighter than air; the whole slice if it is too small."""
     rows, columns = pixels.shape
     thumbnail = cv2.blur(cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), (3, 3))
     bright = thumbnail > AIR_RATIO * np.percentile(thumbnail, 99)
@@ -38,6 +38,6 @@ def find_head(pixels: NDArray[np.uint8]) -> Region:
 
 
 def _occupied(share: NDArray[np.float64]) -> tuple[int, int]:
-    """Return the first and one past the last line that holds enough bright pixels; (0, 0) if none does."""
+    """Return the first and one past the last line with enough bright pixels; (0, 0) if there is none."""
     lines = np.flatnonzero(share > OCCUPIED_RATIO)
     return (int(lines[0]), int(lines[-1]) + 1) if lines.size else (0, 0)

@@ -1,9 +1,9 @@
-"""Where a module looked and how sure it was, as numbers: the second half of a finding's features."""
+"""Heatmap features: the confidence, and the position and size of the heatmap. Logged with the image features."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-HOT = 0.5  # of the peak; what is hotter counts as the highlighted area
+HOT_RATIO = 0.5  # of the peak; hotter pixels are the highlighted area
 HEATMAP_FEATURES = (
     "confidence",
     "evidence_area_ratio",
@@ -16,13 +16,13 @@ HEATMAP_FEATURES = (
 
 
 def heatmap_features(heatmap: NDArray[np.float32], confidence: float) -> dict[str, float]:
-    """Return HEATMAP_FEATURES in order, of one label's Grad-CAM, (h, w) >= 0; places are in the module's input.
+    """Return HEATMAP_FEATURES in order, of one label's Grad-CAM, (h, w) >= 0. Positions are 0..1 in the module's input.
 
     confidence: calibrated probability of the label given.
-    evidence_area_ratio: share of the input hotter than half the peak; 0 without evidence.
-    evidence_row, evidence_column: centroid of the heat; 0.5 without evidence.
-    evidence_peak_row, evidence_peak_column: place of the hottest cell; 0.5 without evidence.
-    evidence_peak: heat of the hottest cell, as Grad-CAM gives it (Selvaraju et al. 2017); no unit, 0 and up.
+    evidence_area_ratio: share of the input hotter than half the peak; 0 if the heatmap is empty.
+    evidence_row, evidence_column: centroid of the heatmap; 0.5 if it is empty.
+    evidence_peak_row, evidence_peak_column: position of the maximum; 0.5 if the heatmap is empty.
+    evidence_peak: value of the maximum, in units of Grad-CAM (Selvaraju et al. 2017); no unit, 0 or more.
     """
     heat = heatmap.astype(np.float64)
     peak, total = float(heat.max()), float(heat.sum())
@@ -32,5 +32,5 @@ def heatmap_features(heatmap: NDArray[np.float32], confidence: float) -> dict[st
         row, column = float(rows @ heat.sum(axis=1)) / total, float(columns @ heat.sum(axis=0)) / total
         hottest = np.unravel_index(int(heat.argmax()), heat.shape)
         peak_row, peak_column = float(rows[hottest[0]]), float(columns[hottest[1]])
-    area = float(np.mean(heat > HOT * peak))
+    area = float(np.mean(heat > HOT_RATIO * peak))
     return dict(zip(HEATMAP_FEATURES, (float(confidence), area, row, column, peak_row, peak_column, peak), strict=True))

@@ -1,7 +1,7 @@
-"""What an analysis module is, and the kinds that most modules are. Each module itself is one file in `imip/modules/`.
+"""The base classes of analysis modules. Each module is one file in `imip/modules/`.
 
-A module adds three things to a model: how a scan becomes its input, how its engine runs, and what follows from the
-output. Most only choose a crop and take the rest from one of the kinds below.
+A module adds three steps to a model: prepare its input from a scan, run its engine, and decide from the output. Most
+modules define only a crop and inherit the rest.
 """
 
 from abc import ABC, abstractmethod
@@ -22,10 +22,10 @@ from imip.scan.scan import Scan
 
 
 class AnalysisModule(ABC):
-    """One question to a scan, and the model that answers it. Not thread-safe: one instance a thread."""
+    """Predicts one label for a scan. Not thread-safe: use one instance per thread."""
 
-    name: ClassVar[str]  # of its file
-    engine: ClassVar[str]  # the artifact's file that computes
+    name: ClassVar[str]  # derived from the file name
+    engine: ClassVar[str]  # file name in the artifact
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
@@ -36,23 +36,23 @@ class AnalysisModule(ABC):
 
     @staticmethod
     def crop(pixels: NDArray[np.uint8]) -> Region:
-        """Return the part of a scan, (H, W), that the model sees; by default the whole."""
+        """Return the region of a slice, (H, W), that the model sees; by default the whole slice."""
         return Region(0, 0, pixels.shape[0], pixels.shape[1])
 
     def prepare(self, scan: Scan, features: Mapping[str, float]) -> ModelInput:
-        """Crop a scan and fit it into the model's input; `features` are its IMAGE_FEATURES."""
+        """Crop a scan and scale it to the input size of the model. `features`: the IMAGE_FEATURES of the scan."""
         return fit_region(scan.pixels, self.crop(scan.pixels), self.card.input.side)
 
     @abstractmethod
     def run(self, model_input: ModelInput) -> Output:
-        """Compute the output for one input."""
+        """Run the model on one input."""
 
     @abstractmethod
     def decide(self, output: Output) -> Decision:
-        """Conclude from an output."""
+        """Return the decision for an output."""
 
     def is_out_of_distribution(self, output: Output) -> bool:
-        """Tell whether a scan is unlike those that the model knows."""
+        """Return whether a scan differs too much from the reference scans of the model."""
         return bool(self._distance(output.embedding) > self.card.out_of_distribution.threshold)
 
     @cached_property
@@ -74,7 +74,7 @@ class GraphModule(AnalysisModule):
 
 
 class BinaryClassifier(GraphModule):
-    """Yes or no: the first label from a threshold on, uncertain within a band around it."""
+    """Two labels: the first if its probability reaches a threshold; uncertain within a band around it."""
 
     def __init__(self, artifact: Artifact) -> None:
         super().__init__(artifact)
@@ -96,7 +96,7 @@ class BinaryClassifier(GraphModule):
 
 
 class Classifier(GraphModule):
-    """One of several labels: the most probable, uncertain below a threshold."""
+    """Several labels: the most probable one; uncertain below a threshold."""
 
     def __init__(self, artifact: Artifact) -> None:
         super().__init__(artifact)
@@ -107,7 +107,7 @@ class Classifier(GraphModule):
 
 
 def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> Decision:
-    """Answer the most probable label; confident where its probability is at least that given."""
+    """Return the most probable label; confident if its probability is at least `confident`."""
     index = int(output.probabilities.argmax())
     confidence = float(output.probabilities[index])
     return Decision(
@@ -120,5 +120,5 @@ def most_probable(labels: tuple[str, ...], output: Output, confident: float) -> 
 
 
 def by_label(labels: tuple[str, ...], output: Output) -> dict[str, float]:
-    """Return an output's probabilities by label."""
+    """Return the probabilities of an output by label."""
     return {label: float(p) for label, p in zip(labels, output.probabilities, strict=True)}

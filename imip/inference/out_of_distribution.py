@@ -1,17 +1,17 @@
-"""How far a scan's embedding lies from the reference: the answer to "is this the kind of scan the model knows?".
+"""Out-of-distribution detection: the distance of a scan's embedding from the reference embeddings.
 
-The distance is Mahalanobis' to the reference embeddings (Lee et al. 2018, "A Simple Unified Framework for
-Detecting Out-of-Distribution Samples"), with a covariance shrunk towards its diagonal so that few scans suffice.
+It is the Mahalanobis distance (Lee et al. 2018, "A Simple Unified Framework for Detecting Out-of-Distribution
+Samples"). The covariance is shrunk towards its diagonal, so that few reference scans are enough.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-SHRINKAGE = 0.1  # share of the diagonal in the covariance
+SHRINKAGE = 0.1  # weight of the diagonal in the covariance
 
 
 class ReferenceDistance:
-    """Distances from one reference, (n, d)."""
+    """Distances from the reference embeddings, (n, d)."""
 
     def __init__(self, reference: NDArray[np.float32]) -> None:
         centred = reference - reference.mean(axis=0)
@@ -23,5 +23,5 @@ class ReferenceDistance:
         self._whiten = np.linalg.cholesky(np.linalg.inv(shrunk)).T
 
     def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the distance of one embedding, (d,), or of many, (n, d), in standard deviations."""
+        """Return the distance of one embedding, (d,), or of several, (n, d), in standard deviations."""
         return np.asarray(np.linalg.norm((embeddings - self._mean) @ self._whiten.T, axis=-1), np.float32)

@@ -1,4 +1,4 @@
-"""What one pass of a model answers, before anything is concluded from it."""
+"""The output of one pass of a model, before the decision."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Numbers for k labels, in the card's order."""
+    """Arrays for k labels, in the order of the card."""
 
     probabilities: NDArray[np.float32]  # (k,) calibrated, sum 1
-    embedding: NDArray[np.float32]  # (d,) what drift and distance to the reference are measured on
-    heatmaps: NDArray[np.float32]  # (h, w, k) evidence for each label, >= 0, unscaled
-    measures: NDArray[np.float32] | None = None  # (m,) what else the module's model measures, if anything
+    embedding: NDArray[np.float32]  # (d,) used for drift and for the distance from the reference
+    heatmaps: NDArray[np.float32]  # (h, w, k) one per label, >= 0, not normalised
+    measures: NDArray[np.float32] | None = None  # (m,) other values that the model computes, if any

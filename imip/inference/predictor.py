@@ -1,4 +1,4 @@
-"""The path of one scan: bytes, scan, features, model input, output, decision, prediction; each stage timed."""
+"""Analyse one scan, from its bytes to a prediction, and measure the time of each stage."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION
 from imip.inference.features import image_features
 from imip.inference.heatmap_features import heatmap_features
-from imip.inference.modality import contradicts, require
+from imip.inference.modality import check_modality, has_wrong_modality
 from imip.inference.module import AnalysisModule
 from imip.inference.output import Output
 from imip.inference.preprocessing import ModelInput
@@ -41,13 +41,13 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A prediction, and what it was made from: an explanation needs both."""
+    """A prediction, with the scan and the model output that an explanation needs."""
 
     prediction: Prediction
     scan: Scan
     model_input: ModelInput
     output: Output
-    heatmap: NDArray[np.float32]  # (h, w) >= 0, of the label given, over the model's input
+    heatmap: NDArray[np.float32]  # (h, w) >= 0, of the predicted label, covers the input of the model
 
 
 def analyse(
@@ -60,18 +60,18 @@ def analyse(
     burned_in: Literal["refuse", "warn"] = "warn",
     any_modality: bool = False,
 ) -> Analysis:
-    """Read a scan and let a module decide what it shows. Without `request_id` the prediction gets a new one.
+    """Read a scan and predict its label with a module. Without `request_id` the prediction gets a new one.
 
-    A scan that the module does not know is never called confident.
+    The prediction for an out-of-distribution scan is never "confident".
 
-    Raises ScanError if the file is at fault; WrongModality, one of them, if it declares a modality that the module is
-    not for, unless `any_modality` lets it pass with a warning.
+    Raises ScanError if the file is invalid, and its subclass WrongModality if the module does not support the declared
+    modality; with `any_modality` this is only a warning.
     """
     watch = Stopwatch()
     with watch.stage("decode"):
         scan = read_scan(data, frame=frame, limits=limits, burned_in=burned_in)
     if not any_modality:
-        require(scan, module.card)
+        check_modality(scan, module.card)
     with watch.stage("measure"):
         features = image_features(scan)
     with watch.stage("preprocess"):
@@ -79,8 +79,8 @@ def analyse(
     with watch.stage("infer"):
         output = module.run(model_input)
         decision = module.decide(output)
-        unknown = module.is_out_of_distribution(output)
-    found = {OUT_OF_DISTRIBUTION: unknown, OTHER_MODALITY: contradicts(scan, module.card)}
+        is_unknown = module.is_out_of_distribution(output)
+    warnings = {OUT_OF_DISTRIBUTION: is_unknown, OTHER_MODALITY: has_wrong_modality(scan, module.card)}
     heatmap = output.heatmaps[:, :, decision.heatmap]
     with watch.stage("measure"):
         features |= heatmap_features(heatmap, decision.confidence)
@@ -94,8 +94,8 @@ def analyse(
         label=decision.label,
         confidence=decision.confidence,
         probabilities=decision.probabilities,
-        decision="uncertain" if unknown else decision.certainty,
-        warnings=scan.warnings + tuple(name for name, applies in found.items() if applies),
+        decision="uncertain" if is_unknown else decision.certainty,
+        warnings=scan.warnings + tuple(name for name, applies in warnings.items() if applies),
         seconds=watch.seconds,
         features=features,
         embedding=output.embedding,

@@ -1,6 +1,6 @@
-"""From a picture of any size to a module's square input: crop to a region, pad to a square, resize.
+"""Convert a slice of any size to the square input of a module: crop to a region, resize, pad to a square.
 
-Training and serving import this one function, so that they cannot drift apart. Intensities are left as they are:
+Training and serving call the same function, so that their inputs cannot differ. Intensities are not changed, because
 their normalisation is part of the model's graph.
 """
 
@@ -15,7 +15,7 @@ AIR_RATIO = 0.12  # of the 99th percentile of brightness; darker pixels are air
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle in pixels of the slice, its far edges exclusive."""
+    """A rectangle in pixels of the slice; `bottom` and `right` are exclusive."""
 
     top: int
     left: int
@@ -33,17 +33,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A module's input and where in the slice it was taken from."""
+    """The input of a module and its region in the slice."""
 
     pixels: NDArray[np.uint8]  # (side, side)
     region: Region
     slice_shape: tuple[int, int]
 
     def to_slice(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Lay a map over the input, (h, w) of any size, back onto the slice, (H, W); 0 outside the region."""
+        """Scale a map of the input, (h, w) of any size, to the slice, (H, W); 0 outside the region."""
         longest = max(self.region.height, self.region.width)
         rows, columns = map_.shape
-        # Only the short axis was padded: stretched and cut alone, it never costs the whole square of a thin slice.
+        # Only the short axis was padded. It is cropped before the other axis grows, to save memory on very thin slices.
         if self.region.height < self.region.width:
             top = (longest - self.region.height) // 2
             share = cv2.resize(map_, (columns, longest), interpolation=cv2.INTER_LINEAR)[top : top + self.region.height]
@@ -59,7 +59,7 @@ class ModelInput:
 
 
 def fit_region(pixels: NDArray[np.uint8], region: Region, side: int) -> ModelInput:
-    """Cut a picture, (H, W) uint8, to a region and fit that into (side, side) uint8, keeping its aspect."""
+    """Crop a slice, (H, W) uint8, to a region and scale that to (side, side) uint8, keeping its aspect."""
     crop = pixels[region.top : region.bottom, region.left : region.right]
     scale = side / max(region.height, region.width)
     height, width = max(1, round(region.height * scale)), max(1, round(region.width * scale))

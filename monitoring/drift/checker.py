@@ -59,7 +59,7 @@ class Watch:
         if self._warm[0] != reference.version:
             from monitoring.drift.detectors import detectors  # brings TensorFlow, which no idle monitor needs
 
-            self._warm = reference.version, detectors(reference.findings, self.card.answers, self.settings)
+            self._warm = reference.version, detectors(reference.findings, self.card.possible_labels, self.settings)
         return tuple(detector(findings) for detector in self._warm[1])
 
     def check(self, trigger: Trigger, wanted: Filter = ALL) -> Check | None:

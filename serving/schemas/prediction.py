@@ -115,7 +115,7 @@ def predicted(prediction: Prediction) -> PredictionAnswer:
 def explained(explanation: Explanation) -> HeatmapAnswer:
     """Return the answer of `/heatmap` as JSON."""
     heatmap = explanation.heatmap
-    box, peak = heatmap.hot_box, heatmap.peak
+    box, peak = heatmap.hot_region, heatmap.peak
     picture = HeatmapPicture(
         png_base64=_base64(encode_png(np.round(heatmap.values * 255).astype(np.uint8))),
         overlay_png_base64=_base64(explanation.overlay),

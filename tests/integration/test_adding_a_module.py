@@ -38,7 +38,7 @@ artifact = Path("models") / commands[0][1]
 module = load(artifact)
 analysis = analyse(scan.read_bytes(), module)
 reference = artifact_reference(artifact, module.card)
-detectors = detectors.detectors(reference.findings, module.card.answers, DriftSettings())
+detectors = detectors.detectors(reference.findings, module.card.possible_labels, DriftSettings())
 json.dump({
     "label": analysis.prediction.label,
     "probabilities": dict(analysis.prediction.probabilities),

@@ -85,7 +85,7 @@ def _own(modules: Sequence[Own]) -> str:
             [
                 f"`{one.card.module}`",
                 one.card.question,
-                ", ".join(one.card.answers),
+                ", ".join(one.card.possible_labels),
                 f"{_words(one.card.headline)} {_shown(one.headline)}",
                 f"{one.scans}" if one.compared else f"{one.scans} of another data set, by its card",
                 f"{one.megabytes:.2f} MB",

@@ -79,7 +79,7 @@ def test_one_pass_answers_probabilities_embedding_and_a_heatmap_for_each_label(m
 def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModule, name: str) -> None:
     analysis = analyse((REPOSITORY / "samples" / name).read_bytes(), module, any_modality=True)
     prediction = analysis.prediction
-    assert prediction.label in module.card.answers
+    assert prediction.label in module.card.possible_labels
     assert tuple(prediction.probabilities) == module.card.labels
     if prediction.label in module.card.labels:
         assert prediction.confidence == prediction.probabilities[prediction.label]
@@ -92,7 +92,7 @@ def test_a_finding_has_an_answer_of_the_card_and_a_picture(module: AnalysisModul
 def test_whatever_the_picture_the_answer_is_finite_and_of_the_card(module: AnalysisModule, name: str) -> None:
     analysis = analyse(HOSTILE[name], module, any_modality=True)
     prediction, output = analysis.prediction, analysis.output
-    assert prediction.label in module.card.answers and 0 <= prediction.confidence <= 1
+    assert prediction.label in module.card.possible_labels and 0 <= prediction.confidence <= 1
     numbers = [
         *output.probabilities,
         *output.embedding,

@@ -90,7 +90,7 @@ class BrainAnomaly(BrainMri):
     ) -> Measured:
         """Count borderline answers as such; sensitivity and specificity are those of the threshold."""
         measured = super().judge(module, samples, analyses, groups)
-        labels, answers = module.card.labels, module.card.answers
+        labels, answers = module.card.labels, module.card.possible_labels
         actual = np.array([self.label(sample.class_name) for sample in samples])
         answered = np.array([analysis.prediction.label for analysis in analyses])
         likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
@@ -149,7 +149,7 @@ def _normals(samples: Sequence[Sample]) -> list[Sample]:
 
 def _outcomes(measured: Measured) -> dict[str, Any]:
     """Return for each class how often each outcome was answered, with intervals over groups."""
-    answers, names = measured.module.card.answers, _class_names(measured)
+    answers, names = measured.module.card.possible_labels, _class_names(measured)
     answered = np.array([analysis.prediction.label for analysis in measured.analyses])
     rows: list[list[Any]] = []
     for name in sorted(set(names.tolist())):

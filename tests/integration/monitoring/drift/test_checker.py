@@ -43,7 +43,7 @@ class Detectors:
     def __call__(
         self, reference: PredictionArrays, labels: Sequence[str], settings: DriftSettings
     ) -> tuple["Detectors.One"]:
-        assert (tuple(labels), settings) == (CARD.answers, SETTINGS)
+        assert (tuple(labels), settings) == (CARD.possible_labels, SETTINGS)
         self.references.append(reference)
         return (Detectors.One(self, len(reference)),)
 

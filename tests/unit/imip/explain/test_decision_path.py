@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imip.explain import decision_path
-from imip.explain.decision_path import LARGEST, LIGHT, NARROWEST, TAKEN, draw_below, draw_path
+from imip.explain.decision_path import MAX_FONT_SCALE, MIN_WIDTH, ORANGE, WHITE, append_decision_path, draw_path
 from imip.prediction import Compared, Prediction, Reason
 
 ABOVE = Reason("left-right symmetry 0.912 is above 0.83", "symmetry", 0.912, 0.83, "above")
@@ -33,7 +33,7 @@ PREDICTION = Prediction(
 )
 
 
-def drawn(*reasons: Reason, width: int = NARROWEST) -> NDArray[np.uint8]:
+def drawn(*reasons: Reason, width: int = MIN_WIDTH) -> NDArray[np.uint8]:
     return draw_path(replace(PREDICTION, reasons=reasons), width)
 
 
@@ -58,7 +58,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
 @pytest.mark.parametrize("width", [1, 320, 500, 1024])
 def test_it_is_as_wide_as_asked_but_never_too_narrow_to_read(width: int) -> None:
     panel = draw_path(PREDICTION, width)
-    assert panel.shape[1] == max(width, NARROWEST) and panel.dtype == np.uint8
+    assert panel.shape[1] == max(width, MIN_WIDTH) and panel.dtype == np.uint8
 
 
 def test_each_step_adds_the_same_height() -> None:
@@ -68,8 +68,8 @@ def test_each_step_adds_the_same_height() -> None:
 
 def test_the_way_taken_stands_out_on_its_side() -> None:
     for reason, takes_right in ((ABOVE, True), (BELOW, False)):
-        fork = coloured(drawn(reason), TAKEN)[31:57]
-        left, right = fork[:, : NARROWEST // 2 - 20].sum(), fork[:, NARROWEST // 2 + 20 :].sum()
+        fork = coloured(drawn(reason), ORANGE)[31:57]
+        left, right = fork[:, : MIN_WIDTH // 2 - 20].sum(), fork[:, MIN_WIDTH // 2 + 20 :].sum()
         assert (right > left) == takes_right
 
 
@@ -92,8 +92,8 @@ def test_the_ways_are_named_as_the_decision_compares(
 def test_a_value_on_its_threshold_goes_the_way_that_the_decision_went() -> None:
     sides = []
     for compared in ("at most", "at least"):
-        fork = coloured(drawn(replace(ABOVE, value=0.83, compared=compared)), TAKEN)[31:57]
-        sides.append(fork[:, NARROWEST // 2 + 20 :].sum() > fork[:, : NARROWEST // 2 - 20].sum())
+        fork = coloured(drawn(replace(ABOVE, value=0.83, compared=compared)), ORANGE)[31:57]
+        sides.append(fork[:, MIN_WIDTH // 2 + 20 :].sum() > fork[:, : MIN_WIDTH // 2 - 20].sum())
     assert sides == [False, True]
 
 
@@ -107,8 +107,8 @@ def test_a_measure_that_was_asked_nothing_has_no_ways_out() -> None:
 def test_all_words_are_of_one_size_and_long_sentences_are_broken_into_lines(written: list[tuple[str, float]]) -> None:
     long = replace(ABOVE, text="share of a thing with a name that goes on and on " * 3)
     panel = drawn(long, MEASURE, BELOW)
-    assert {size for _, size in written} == {LARGEST}
-    assert not coloured(panel, LIGHT)[:, -6:].any() and not panel[:, -5:].any()
+    assert {size for _, size in written} == {MAX_FONT_SCALE}
+    assert not coloured(panel, WHITE)[:, -6:].any() and not panel[:, -5:].any()
     assert " ".join(text for text, _ in written).startswith(long.text.strip())
 
 
@@ -118,14 +118,14 @@ def test_a_word_or_label_too_long_for_its_place_makes_all_words_smaller(written:
         replace(PREDICTION, probabilities={"A label of quite a length": 0.5, "B": 0.5}),
     ):
         written.clear()
-        panel = draw_path(longer, NARROWEST)
+        panel = draw_path(longer, MIN_WIDTH)
         (size,) = {size for _, size in written}
-        assert size < LARGEST
+        assert size < MAX_FONT_SCALE
         assert not panel[:, -5:].any()
 
 
 def test_the_more_probable_label_has_the_longer_bar() -> None:
-    bars = coloured(drawn(ABOVE), TAKEN)[-78:, NARROWEST // 3 : 2 * NARROWEST // 3 - 10]
+    bars = coloured(drawn(ABOVE), ORANGE)[-78:, MIN_WIDTH // 3 : 2 * MIN_WIDTH // 3 - 10]
     lengths = [int(bars[start : start + 18].sum()) for start in (0, 18, 36, 54)]
     assert lengths[2] == max(lengths) > 3 * lengths[1]
 
@@ -133,12 +133,12 @@ def test_the_more_probable_label_has_the_longer_bar() -> None:
 @pytest.mark.parametrize("width", [1, 200, 420, 640])
 def test_it_stands_below_a_picture_of_any_width(width: int) -> None:
     picture = np.full((100, width, 3), 90, np.uint8)
-    both = draw_below(picture, PREDICTION)
+    both = append_decision_path(picture, PREDICTION)
     assert np.array_equal(both[:100, :width], picture)
-    assert both.shape[1] == max(width, NARROWEST)
+    assert both.shape[1] == max(width, MIN_WIDTH)
     assert np.array_equal(both[100:], draw_path(PREDICTION, width))
 
 
 def test_a_prediction_without_reasons_leaves_the_picture_as_it_is() -> None:
     picture = np.full((100, 320, 3), 90, np.uint8)
-    assert draw_below(picture, replace(PREDICTION, reasons=())) is picture
+    assert append_decision_path(picture, replace(PREDICTION, reasons=())) is picture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.explain.heatmap import HOT, encode_png, lay_over_slice
+from imip.explain.heatmap import HOT_RATIO, encode_png, place_on_slice
 from imip.explain.overlay import CAPTION_HEIGHT, LONGEST_VIEW, SHORTEST_VIEW, draw_overlay
 from imip.inference.head import crop_to_head
 from imip.inference.preprocessing import ModelInput, Region
@@ -22,18 +22,18 @@ def spot(row: int, column: int, side: int = 16) -> NDArray[np.float32]:
 
 
 def test_a_spot_peaks_where_it_is_and_is_scaled_to_one() -> None:
-    heatmap = lay_over_slice(spot(4, 12), whole(160, 160))
+    heatmap = place_on_slice(spot(4, 12), whole(160, 160))
     assert heatmap.values.max() == 1 and heatmap.values.min() >= 0
-    assert heatmap.peak is not None and heatmap.hot_box is not None
+    assert heatmap.peak is not None and heatmap.hot_region is not None
     assert np.abs(np.array(heatmap.peak) - (45, 125)).max() <= 5
-    box = heatmap.hot_box
+    box = heatmap.hot_region
     assert box.top <= heatmap.peak[0] < box.bottom and box.left <= heatmap.peak[1] < box.right
 
 
 def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
-    heatmap = lay_over_slice(spot(4, 12) + spot(11, 3), whole(120, 200))
-    box = heatmap.hot_box
-    hot = heatmap.values > HOT
+    heatmap = place_on_slice(spot(4, 12) + spot(11, 3), whole(120, 200))
+    box = heatmap.hot_region
+    hot = heatmap.values > HOT_RATIO
     assert box is not None and hot.any()
     outside = hot.copy()
     outside[box.top : box.bottom, box.left : box.right] = False
@@ -46,22 +46,22 @@ def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
 def test_what_is_exactly_half_as_hot_as_the_peak_is_not_highlighted() -> None:
     halves = np.full((16, 16), 0.5, np.float32)
     halves[2, 3] = 1
-    heatmap = lay_over_slice(halves, whole(16, 16))
-    assert heatmap.hot_box == Region(2, 3, 3, 4)
+    heatmap = place_on_slice(halves, whole(16, 16))
+    assert heatmap.hot_region == Region(2, 3, 3, 4)
     assert heatmap.area_ratio == 1 / 256
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (50, 70)])
 def test_where_nothing_speaks_for_a_label_there_is_no_place(shape: tuple[int, int]) -> None:
-    heatmap = lay_over_slice(np.zeros((16, 16), np.float32), whole(*shape))
-    assert (heatmap.peak, heatmap.hot_box, heatmap.area_ratio) == (None, None, 0.0)
+    heatmap = place_on_slice(np.zeros((16, 16), np.float32), whole(*shape))
+    assert (heatmap.peak, heatmap.hot_region, heatmap.area_ratio) == (None, None, 0.0)
     assert heatmap.values.shape == shape and not heatmap.values.any()
 
 
 def test_the_strength_of_the_evidence_does_not_change_the_heatmap() -> None:
-    weak, strong = (lay_over_slice(spot(5, 5) * factor, whole(64, 64)) for factor in (1e-6, 1e6))
+    weak, strong = (place_on_slice(spot(5, 5) * factor, whole(64, 64)) for factor in (1e-6, 1e6))
     assert np.allclose(weak.values, strong.values, atol=1e-5)
-    assert weak.hot_box == strong.hot_box
+    assert weak.hot_region == strong.hot_region
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_picture_keeps_the_slices_aspect_above_the_caption(
     shape: tuple[int, int], picture: tuple[int, int]
 ) -> None:
     pixels = np.full(shape, 90, np.uint8)
-    heatmap = lay_over_slice(np.zeros((16, 16), np.float32), whole(*shape))
+    heatmap = place_on_slice(np.zeros((16, 16), np.float32), whole(*shape))
     drawn = draw_overlay(pixels, heatmap)
     assert drawn.shape == (picture[0] + CAPTION_HEIGHT, picture[1], 3)
     assert (drawn[:-CAPTION_HEIGHT] == 90).all()  # cold pixels stay as they are
@@ -89,7 +89,7 @@ def test_the_picture_keeps_the_slices_aspect_above_the_caption(
 def test_the_picture_is_coloured_where_it_is_hot_alone() -> None:
     pixels = np.full((320, 320), 100, np.uint8)
     model_input = crop_to_head(pixels, 128)
-    drawn = draw_overlay(pixels, lay_over_slice(spot(3, 3), model_input))[:-CAPTION_HEIGHT].astype(int)
+    drawn = draw_overlay(pixels, place_on_slice(spot(3, 3), model_input))[:-CAPTION_HEIGHT].astype(int)
     colourful = np.ptp(drawn, axis=2) > 30
     assert colourful[40:100, 40:100].any()
     assert not colourful[200:, 200:].any()
@@ -99,7 +99,7 @@ def test_the_caption_fits_and_is_the_same_for_every_wide_picture() -> None:
     strips = []
     for width in (320, 500):
         pixels = np.zeros((320, width), np.uint8)
-        strips.append(draw_overlay(pixels, lay_over_slice(np.zeros((4, 4), np.float32), whole(320, width))))
+        strips.append(draw_overlay(pixels, place_on_slice(np.zeros((4, 4), np.float32), whole(320, width))))
     one, other = (strip[-CAPTION_HEIGHT:, :320] for strip in strips)
     assert np.array_equal(one, other)
     assert one.max() > 200 and not one[:, -20:].any()

@@ -191,4 +191,4 @@ def test_every_shipped_module_is_watched_by_what_it_may_answer(name: str) -> Non
     results = watch.results(reference, reference.findings.take(range(0, size, 2)))
     assert [result.detector for result in results] == ["mmd", "ks", "chi2"]
     assert not any(result.drifted for result in results)
-    assert {*reference.findings.labels.tolist()} <= {*card.answers}
+    assert {*reference.findings.labels.tolist()} <= {*card.possible_labels}
