@@ -11,9 +11,6 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imip import errors
-from imip.errors import ImipError
-from serving import problems
 from serving.middleware import CLIENT_CLOSED, Edge, Places
 from serving.worker import log_format
 from tests.support.server import problem
@@ -204,16 +201,3 @@ def test_an_answer_nobody_waited_for_is_recorded_as_such(caplog: pytest.LogCaptu
         asyncio.run(call())
     (record,) = [record for record in caplog.records if record.name == "imip.request"]
     assert vars(record)["fields"]["status"] == CLIENT_CLOSED
-
-
-def leaves(kind: type[ImipError]) -> list[type[ImipError]]:
-    below = kind.__subclasses__()
-    return [leaf for each in below for leaf in leaves(each)] if below else [kind]
-
-
-@pytest.mark.parametrize("kind", [kind for kind in leaves(ImipError) if not issubclass(kind, errors.ArtifactError)])
-def test_each_fault_of_a_client_has_a_status_of_its_own_choice(kind: type[ImipError]) -> None:
-    made = problems.from_error(kind("Why."), "id")
-    assert made.status == 503 if issubclass(kind, errors.Unavailable) else 400 <= made.status < 500
-    assert made.detail == "Why."
-    assert made.type.removeprefix("urn:imip:problem:") == problems.slug(kind) != ""

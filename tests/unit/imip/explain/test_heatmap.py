@@ -1,24 +1,12 @@
-"""A heatmap on its slice: scale, peak, box, share, and the picture of both."""
+"""A heatmap on its slice: its scale, peak, box and share."""
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from imip.explain.heatmap import HOT_RATIO, encode_png, place_on_slice
-from imip.explain.overlay import CAPTION_HEIGHT, LONGEST_VIEW, SHORTEST_VIEW, draw_overlay
-from imip.inference.head import crop_to_head
-from imip.inference.preprocessing import ModelInput, Region
-
-
-def whole(height: int, width: int) -> ModelInput:
-    """A cropped slice whose head is all of it."""
-    return crop_to_head(np.full((height, width), 200, np.uint8), 128)
-
-
-def spot(row: int, column: int, side: int = 16) -> NDArray[np.float32]:
-    rows, columns = np.mgrid[:side, :side]
-    return (7 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 4)).astype(np.float32)
+from imip.inference.preprocessing import Region
+from tests.support.slices import spot, whole
 
 
 def test_a_spot_peaks_where_it_is_and_is_scaled_to_one() -> None:
@@ -64,54 +52,8 @@ def test_the_strength_of_the_evidence_does_not_change_the_heatmap() -> None:
     assert weak.hot_region == strong.hot_region
 
 
-@pytest.mark.parametrize(
-    ("shape", "picture"),
-    [
-        ((160, 120), (SHORTEST_VIEW, 240)),
-        ((100, 320), (100, 320)),
-        ((400, 600), (400, 600)),
-        ((2048, 1024), (LONGEST_VIEW, 512)),
-        ((1, 1), (SHORTEST_VIEW, SHORTEST_VIEW)),
-        ((1, 4000), (1, LONGEST_VIEW)),
-        ((4000, 1), (LONGEST_VIEW, 1)),
-    ],
-)
-def test_the_picture_keeps_the_slices_aspect_above_the_caption(
-    shape: tuple[int, int], picture: tuple[int, int]
-) -> None:
-    pixels = np.full(shape, 90, np.uint8)
-    heatmap = place_on_slice(np.zeros((16, 16), np.float32), whole(*shape))
-    drawn = draw_overlay(pixels, heatmap)
-    assert drawn.shape == (picture[0] + CAPTION_HEIGHT, picture[1], 3)
-    assert (drawn[:-CAPTION_HEIGHT] == 90).all()  # cold pixels stay as they are
-
-
-def test_the_picture_is_coloured_where_it_is_hot_alone() -> None:
-    pixels = np.full((320, 320), 100, np.uint8)
-    model_input = crop_to_head(pixels, 128)
-    drawn = draw_overlay(pixels, place_on_slice(spot(3, 3), model_input))[:-CAPTION_HEIGHT].astype(int)
-    colourful = np.ptp(drawn, axis=2) > 30
-    assert colourful[40:100, 40:100].any()
-    assert not colourful[200:, 200:].any()
-
-
-def test_the_caption_fits_and_is_the_same_for_every_wide_picture() -> None:
-    strips = []
-    for width in (320, 500):
-        pixels = np.zeros((320, width), np.uint8)
-        strips.append(draw_overlay(pixels, place_on_slice(np.zeros((4, 4), np.float32), whole(320, width))))
-    one, other = (strip[-CAPTION_HEIGHT:, :320] for strip in strips)
-    assert np.array_equal(one, other)
-    assert one.max() > 200 and not one[:, -20:].any()
-
-
 def test_png_encoding_loses_nothing() -> None:
     for shape in ((1, 1), (7, 9), (5, 4, 3)):
         image = np.random.default_rng(3).integers(0, 255, shape, np.uint8)
         decoded = cv2.imdecode(np.frombuffer(encode_png(image), np.uint8), cv2.IMREAD_UNCHANGED)
         assert np.array_equal(decoded, image)
-
-
-def test_boxes_know_their_sides() -> None:
-    box = Region(1, 2, 11, 32)
-    assert (box.height, box.width) == (10, 30)
