@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from imip.batch.scoring import row
 from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.inference.artifact import read_artifact
@@ -35,6 +36,7 @@ PICTURES = {
     "16 bits": np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16),
 }
 HOSTILE = {name: encode_png(pixels) for name, pixels in PICTURES.items()}
+UNKNOWN = [pack(PICTURES[name]) for name in ("black", "noise") for pack in (encode_png, mr_bytes)]
 HOSTILE["bright air"] = mr_bytes(NOISE, PhotometricInterpretation="MONOCHROME1", Modality="CT")
 
 
@@ -102,6 +104,16 @@ def test_whatever_the_picture_the_answer_is_finite_and_of_the_card(module: Analy
     assert np.isfinite([*numbers, *(reason.value for reason in prediction.reasons)]).all()
     assert output.probabilities.sum() == pytest.approx(1, abs=1e-5)
     assert explain(analysis).overlay.startswith(b"\x89PNG")
+
+
+def test_a_scan_that_the_module_does_not_know_is_never_called_confident(module: AnalysisModule) -> None:
+    """Promise 10, of one module: neither in the prediction nor in a row of `imip score`."""
+    analyses = [analyse(scan, module, any_modality=True) for scan in UNKNOWN]
+    for analysis in analyses:
+        assert "out_of_distribution" in analysis.prediction.warnings
+        assert analysis.prediction.decision == row(analysis.prediction)["decision"] == "uncertain"
+    certain = [module.decide(analysis.output).certainty for analysis in analyses]
+    assert "confident" in certain, "the module is sure of none of these, so that this test proves nothing of it"
 
 
 def test_noise_and_a_photograph_get_the_warning(module: AnalysisModule) -> None:
