@@ -21,6 +21,7 @@ from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
 from tests.support.heads import head
 from tests.support.server import REPOSITORY
+from training.about import read_about
 from training.calibration import Platt
 from training.data.samples import Sample
 from training.export.litert import read_weights
@@ -30,6 +31,7 @@ from training.recipes import brain_anomaly as recipe
 
 ARTIFACT = REPOSITORY / "models" / "brain-anomaly"
 SCAN = (REPOSITORY / "samples" / "brain-axial-lesion.png").read_bytes()
+RECIPE = recipe.BrainAnomaly(BrainAnomaly, read_about("brain-anomaly"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def measured(module: BrainAnomaly) -> Measured:
             cv2.circle(pixels, (40, 50), 12, 255, -1)
         samples.append(Sample(Path(f"{number}.png"), str(number), class_name, pixels, encode_png(pixels)))
     analyses = [analyse(sample.data, module) for sample in samples]
-    return recipe.BrainAnomaly(BrainAnomaly).judge(module, samples, analyses, np.arange(16))
+    return RECIPE.judge(module, samples, analyses, np.arange(16))
 
 
 def altered(**parts: dict[str, dict[str, float]]) -> Artifact:
@@ -198,7 +200,7 @@ def test_borderline_answers_are_counted_as_such(measured):
 
 
 def test_the_figures_tell_outcomes_by_class_each_measure_alone_and_what_a_painted_lesion_changes(measured):
-    tables = recipe.BrainAnomaly(BrainAnomaly).figures(measured, films=None)["tables"]
+    tables = RECIPE.figures(measured, films=None)["tables"]
     assert [row[0] for row in tables["outcomes"]["rows"]] == ["glioma", "notumor"]
     for _, *shares in tables["outcomes"]["rows"]:
         assert sum(share["value"] for share in shares) == pytest.approx(1, abs=1e-3)
@@ -211,12 +213,11 @@ def test_the_figures_tell_outcomes_by_class_each_measure_alone_and_what_a_painte
 def test_scans_of_tumors_alone_have_no_painted_figures(measured, module):
     rows = [row for row, sample in enumerate(measured.samples) if sample.is_tumor]
     chosen = [measured.samples[row] for row in rows], [measured.analyses[row] for row in rows]
-    maker = recipe.BrainAnomaly(BrainAnomaly)
-    assert "painted" not in maker.figures(maker.judge(module, *chosen, np.arange(8)), films=None)["tables"]
+    assert "painted" not in RECIPE.figures(RECIPE.judge(module, *chosen, np.arange(8)), films=None)["tables"]
 
 
 def test_losses_measures_and_slices_before_and_after_are_drawn(measured, tmp_path):
-    recipe.BrainAnomaly(BrainAnomaly).draw(measured, tmp_path)
+    RECIPE.draw(measured, tmp_path)
     for name in ("losses", "measures", "before_after", "roc", "reliability", "confusion"):
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None
@@ -226,7 +227,7 @@ def test_losses_measures_and_slices_before_and_after_are_drawn(measured, tmp_pat
 def test_another_network_is_not_drawn_with_the_shipped_ones_losses_and_reconstructions(measured, tmp_path):
     artifact = read_artifact(REPOSITORY / "models" / "brain-anomaly")
     other = BrainAnomaly(replace(artifact, card=artifact.card.model_copy(update={"version": "0" * 12})))
-    recipe.BrainAnomaly(BrainAnomaly).draw(replace(measured, module=other), tmp_path)
+    RECIPE.draw(replace(measured, module=other), tmp_path)
     drawn = {path.stem for path in tmp_path.iterdir()}
     assert "measures" in drawn
     assert not {"losses", "before_after"} & drawn
@@ -234,7 +235,7 @@ def test_another_network_is_not_drawn_with_the_shipped_ones_losses_and_reconstru
 
 def test_the_shipped_graph_is_made_of_the_shipped_weights_and_the_cards_calibration(module, output):
     network = autoencoder.build()
-    read_weights(network, recipe.BrainAnomaly(BrainAnomaly).weights)
+    read_weights(network, RECIPE.weights)
     model_input = crop_to_head(read_scan(SCAN).pixels, autoencoder.SIDE)
     image, _ = autoencoder.standardise(model_input.pixels[None, :, :, None].astype(np.float32))
     *_, looks = autoencoder.redraw(network, image)

@@ -12,7 +12,6 @@ from imip.inference.predictor import analyse
 from imip.inference.preprocessing import ModelInput, Region
 from imip.inference.runtime import GRAPH
 from imip.modules import load
-from imip.modules.chest_pneumonia import ChestPneumonia
 from imip.scan.scan import Scan
 from tests.support.scan_files import data_set, dicom_bytes, picture_bytes
 from tests.support.server import REPOSITORY
@@ -20,6 +19,8 @@ from training import recipe
 from training.calibration import Platt
 from training.export.litert import prove, read_weights
 from training.networks.sequential_cnn import build
+
+SIDE = 28  # pixels of the module's input
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +127,8 @@ def test_the_card_counts_what_the_archives_parts_share(module: AnalysisModule) -
 
 
 def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: AnalysisModule) -> None:
-    artifact, side = REPOSITORY / "models" / "chest-pneumonia", ChestPneumonia.about.side
-    network = build(side, 1)
+    artifact = REPOSITORY / "models" / "chest-pneumonia"
+    network = build(SIDE, 1)
     read_weights(network, recipe.find("chest-pneumonia").weights)
     inputs = [prepared(module, film(height, 600)).pixels for height in (500, 600, 700)]
     platt = Platt(**module.card.calibration.parameters)

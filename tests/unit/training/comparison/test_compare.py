@@ -74,7 +74,7 @@ class Told(Recipe):
         abstains = probabilities.max() < self.silent
         return SimpleNamespace(
             output=SimpleNamespace(probabilities=probabilities),
-            decision=SimpleNamespace(
+            prediction=SimpleNamespace(
                 label=ABSTENTION if abstains else self.labels[int(probabilities.argmax())],
                 decision="uncertain" if abstains else "confident",
             ),

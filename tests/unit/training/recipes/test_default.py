@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from imip.errors import ArtifactError
-from imip.inference.about import About
 from imip.inference.artifact import CARD, REFERENCE, read_artifact, read_card
 from imip.inference.module import AnalysisModule, BinaryClassifier, Classifier
 from imip.inference.predictor import analyse
 from training import recipe
+from training.about import About
 from training.data.split import Dataset, make_manifest, read_manifest
 from training.networks.sequential_cnn import Labelled, build, ends, fit
 from training.recipes import default as small_cnn
@@ -23,17 +23,21 @@ from training.recipes.default import SmallCnn
 SIDE = 16
 
 
-def about(*labels: str) -> About:
-    texts = dict.fromkeys(("question", "details", "decision_rule", "factors", "data", "caveats"), "A test.")
-    return About(title="Shapes", labels=labels, modalities=("OT",), side=SIDE, headline="accuracy", **texts)
-
-
 class Bars(Classifier):
-    about = about("Upright Bar", "Lying Bar", "Square")
+    pass
 
 
 class Upright(BinaryClassifier):
-    about = about("Upright Bar", "Lying Bar")
+    pass
+
+
+TEXTS = ("question", "details", "decision_rule", "data", "factors", "caveats", "intended_use", "non_recommended_use")
+LABELS = {Bars: ("Upright Bar", "Lying Bar", "Square"), Upright: ("Upright Bar", "Lying Bar")}
+
+
+def about(module: type[AnalysisModule]) -> About:
+    texts = dict.fromkeys((*TEXTS, "ethics"), "A test.")
+    return About(title="Shapes", labels=LABELS[module], modalities=("OT",), side=SIDE, headline="accuracy", **texts)
 
 
 FOLDERS = {"upright_bar": (10, 3), "LYING-BAR": (3, 10), "Square": (6, 6)}  # height, width
@@ -67,7 +71,7 @@ def upright(folder, tmp_path_factory) -> tuple[SmallCnn, Dataset, Path]:
 
 
 def begun(module: type[AnalysisModule], folder: Path, place: Path) -> tuple[SmallCnn, Dataset]:
-    default = SmallCnn(module)
+    default = SmallCnn(module, about(module))
     samples = default.samples(folder)[0]
     return default, Dataset(samples, {entry.sha256: entry for entry in make_manifest(samples)})
 
@@ -77,7 +81,7 @@ def test_three_labels_make_a_classifier_with_a_heatmap_for_each(folder, tmp_path
     default.export(default.train(dataset, tmp_path / "run", epochs=1), dataset, tmp_path / "artifact")
     module = module_of(tmp_path, default)
     analysis = analyse((folder / "Square" / "0.png").read_bytes(), module)
-    assert set(analysis.prediction.probabilities) == set(Bars.about.labels)
+    assert set(analysis.prediction.probabilities) == set(LABELS[Bars])
     assert sum(analysis.prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert analysis.output.heatmaps.shape == (8, 8, 3)
     assert list(module.card.calibration.parameters) == ["temperature"]
@@ -89,13 +93,13 @@ def test_two_labels_make_a_binary_classifier_with_an_operating_point(upright, fo
     default.export(place / "run" / "weights.npz", dataset, place / "artifact")
     module = module_of(place, default)
     analysis = analyse((folder / "upright_bar" / "0.png").read_bytes(), module)
-    assert analysis.prediction.label in Upright.about.labels
+    assert analysis.prediction.label in LABELS[Upright]
     assert set(module.card.decision.thresholds) == {"threshold", "uncertain_from", "uncertain_to"}
 
 
 def test_a_network_that_learned_the_contrary_is_not_exported(upright, tmp_path):
     default, dataset, place = upright
-    upright_bar, lying_bar = Upright.about.labels
+    upright_bar, lying_bar = LABELS[Upright]
     other = {upright_bar: lying_bar, lying_bar: upright_bar}
     contrary = Dataset([replace(s, class_name=other[s.class_name]) for s in dataset.samples], dataset.entries)
     with pytest.raises(ArtifactError, match="cannot be calibrated"):
@@ -106,7 +110,7 @@ def test_the_first_data_set_that_is_trained_on_makes_the_split_and_later_scans_m
     folder, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(recipe, "MANIFESTS", tmp_path)
-    default = SmallCnn(Bars)
+    default = SmallCnn(Bars, about(Bars))
     samples, unreadable = default.samples(folder)
     assert (len(samples), unreadable) == (120, 0)
     with pytest.raises(KeyError):
@@ -153,7 +157,7 @@ def test_folders_that_are_no_labels_are_named_as_the_fault(tmp_path):
     (tmp_path / "circle").mkdir()
     (tmp_path / "circle" / "0.png").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="lying_bar, square, upright_bar"):
-        SmallCnn(Bars).samples(tmp_path)
+        SmallCnn(Bars, about(Bars)).samples(tmp_path)
 
 
 @pytest.mark.parametrize(("side", "positions"), [(8, 8), (16, 8), (28, 7), (64, 8), (100, 12)])
