@@ -125,9 +125,9 @@ def compare(
 
 
 def _recipe(module: str) -> "Recipe":
-    from training import recipe
+    from training.recipes import find
 
-    return recipe.find(module)
+    return find(module)
 
 
 def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":

@@ -1,14 +1,8 @@
-"""How a module is trained, exported and judged: what its recipe must say, and what all recipes share.
-
-A module without a recipe of its own (`training/recipes/<module>.py`) takes the default one, a small convolutional
-network for the labels that the module names.
-"""
+"""How a module is trained, exported and judged: what its recipe must define, and what all recipes share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,8 +13,8 @@ from tqdm import tqdm
 from imip.inference.decision import OUT_OF_DISTRIBUTION
 from imip.inference.module import AnalysisModule, BinaryClassifier
 from imip.inference.predictor import Analysis, analyse
-from imip.modules import MODULES, load
-from training.about import About, read_about
+from imip.modules import load
+from training.about import About
 from training.calibration import OperatingPoint
 from training.data.samples import Sample
 from training.data.samples import load as load_samples
@@ -153,18 +147,6 @@ class Recipe(ABC):
     def draw(self, measured: Measured, folder: Path) -> None:
         """Draw what was measured into a folder, made if missing."""
         write_plots(measured.scored, measured.report, folder)
-
-
-def find(name: str) -> Recipe:
-    """Return a module's recipe. Raises KeyError if there is no such module."""
-    module = MODULES[name]
-    place = f"training.recipes.{module.__module__.rpartition('.')[2]}"
-    if find_spec(place) is None:
-        from training.recipes.default import SmallCnn
-
-        return SmallCnn(module, read_about(name))
-    recipe: type[Recipe] = getattr(import_module(place), module.__name__)
-    return recipe(module, read_about(name))
 
 
 def _progress(items: Iterable[Any]) -> Iterable[Any]:

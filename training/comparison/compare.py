@@ -19,7 +19,8 @@ from training.evaluation.bootstrap import Estimate, estimates
 from training.evaluation.measures import average
 from training.evaluation.multiclass import Scored
 from training.evaluation.report import Report
-from training.recipe import ROOT, Measured, Recipe, find
+from training.recipe import ROOT, Measured, Recipe
+from training.recipes import find
 from training.recipes.brain_mri import BrainMri
 
 OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")

@@ -16,7 +16,7 @@ from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation.binary import Scored, evaluate
 from training.recipe import ROOT, Measured
-from training.recipes.default import SmallCnn
+from training.recipes.default import DefaultRecipe
 
 BRAIN = ROOT / "samples" / "brain-multiframe.dcm"
 ARCHIVE = "pneumoniamnist.npz"
@@ -33,7 +33,7 @@ PUBLISHED = {  # ROC AUC and accuracy by MedMNIST v2's table, Yang et al. 2023; 
 EVEN = OperatingPoint(threshold=0.5, uncertain_from=0.5, uncertain_to=0.5)  # as MedMNIST counts accuracy
 
 
-class ChestPneumonia(SmallCnn):
+class ChestPneumonia(DefaultRecipe):
     """The recipe of the shipped network."""
 
     split = "official"

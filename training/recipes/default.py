@@ -44,7 +44,7 @@ from training.recipe import Recipe
 PARITY_SCANS: Final = 200
 
 
-class SmallCnn(Recipe):
+class DefaultRecipe(Recipe):
     """The recipe of every module that has none of its own."""
 
     def __init__(self, module: type[AnalysisModule], about: About) -> None:

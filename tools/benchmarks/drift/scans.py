@@ -15,7 +15,7 @@ from imip.modules import AnalysisModule
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows, kinship_limits
 from training.data.split import Split
-from training.recipe import find
+from training.recipes import find
 
 Rows = NDArray[np.intp]
 Limits = Mapping[str, float]

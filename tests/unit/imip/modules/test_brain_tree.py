@@ -25,6 +25,7 @@ from training import recipe
 from training.calibration import Temperature
 from training.export import figures
 from training.recipes import brain_tree as brain_tree_recipe
+from training.recipes import find
 from training.recipes.brain_tree import growth, looks
 
 ARTIFACT = REPOSITORY / "models" / "brain-tree"
@@ -104,7 +105,7 @@ def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
 
 def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_make(module: BrainTree) -> None:
     temperature = Temperature(**module.card.calibration.parameters)
-    tree = brain_tree_recipe.make(brain_tree_recipe.read(recipe.find("brain-tree").weights), temperature)
+    tree = brain_tree_recipe.make(brain_tree_recipe.read(find("brain-tree").weights), temperature)
     assert version(tree.to_bytes()) == module.card.version
 
 
@@ -192,7 +193,7 @@ def test_its_card_tells_what_it_was_chosen_by_what_it_leans_on_and_what_shakes_i
 
 
 def test_arrays_that_part_from_scikit_learns_tree_are_not_shipped(grown: Path) -> None:
-    made = recipe.find("brain-tree")
+    made = find("brain-tree")
     with np.load(made.weights) as arrays:
         altered = dict(arrays)
     altered["threshold"] = altered["threshold"] + np.where(altered["measure"] >= 0, 1e6, 0)

@@ -15,10 +15,10 @@ from imip.modules import load
 from imip.scan.scan import Scan
 from tests.support.scan_files import data_set, dicom_bytes, picture_bytes
 from tests.support.server import REPOSITORY
-from training import recipe
 from training.calibration import Platt
 from training.export.litert import prove, read_weights
 from training.networks.sequential_cnn import build
+from training.recipes import find
 
 SIDE = 28  # pixels of the module's input
 
@@ -129,7 +129,7 @@ def test_the_card_counts_what_the_archives_parts_share(module: AnalysisModule) -
 def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: AnalysisModule) -> None:
     artifact = REPOSITORY / "models" / "chest-pneumonia"
     network = build(SIDE, 1)
-    read_weights(network, recipe.find("chest-pneumonia").weights)
+    read_weights(network, find("chest-pneumonia").weights)
     inputs = [prepared(module, film(height, 600)).pixels for height in (500, 600, 700)]
     platt = Platt(**module.card.calibration.parameters)
     assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds

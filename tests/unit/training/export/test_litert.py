@@ -23,7 +23,7 @@ from training.export.litert import (
     to_litert,
     write_weights,
 )
-from training.recipe import find
+from training.recipes import find
 from training.recipes.brain_tumor import build
 
 ROOT = Path(__file__).parents[4]

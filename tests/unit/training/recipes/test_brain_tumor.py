@@ -17,7 +17,7 @@ from training.data import split
 from training.data.batches import Mix
 from training.export.litert import read_weights
 from training.loop import Stage
-from training.recipes import brain_tumor
+from training.recipes import brain_tumor, find
 from training.recipes.brain_tumor import BrainTumor, build
 
 EPOCHS = 3
@@ -41,7 +41,7 @@ def folder(tmp_path_factory) -> Path:
 def experienced() -> keras.Sequential:
     """The shipped network: what a run of seconds makes of a new one is left to chance."""
     network = build()
-    read_weights(network, recipe.find("brain-tumor").weights)
+    read_weights(network, find("brain-tumor").weights)
     return network
 
 
@@ -57,7 +57,7 @@ def trained(folder, tmp_path_factory) -> Path:
     patch.setattr(brain_tumor, "build", experienced)
     arguments = ["brain-tumor", "--data", str(folder)]
     assert CliRunner().invoke(app, ["split", *arguments]).exit_code == 0
-    begun = recipe.find("brain-tumor")
+    begun = find("brain-tumor")
     begun.train(begun.divide(begun.samples(folder)[0]), place / "run", epochs=1)
     result = CliRunner().invoke(app, ["train", *arguments, "--run", str(place / "run")])
     assert result.exit_code == 0, result.output
@@ -72,7 +72,7 @@ def test_a_resumed_run_goes_on_after_the_last_epoch(trained):
 
 def test_a_trained_artifact_loads_and_its_reference_is_the_validation_part(trained):
     artifact = read_artifact(trained / "artifact")
-    parts = [entry.split for entry in split.read_manifest(recipe.find("brain-tumor").manifest).values()]
+    parts = [entry.split for entry in split.read_manifest(find("brain-tumor").manifest).values()]
     assert artifact.card.version in Path(trained / "artifact" / "card.yaml").read_text()
     assert len(artifact.reference) == parts.count("validation")
 

@@ -17,8 +17,8 @@ from training import recipe
 from training.about import About
 from training.data.split import Dataset, make_manifest, read_manifest
 from training.networks.sequential_cnn import Labelled, build, ends, fit
-from training.recipes import default as small_cnn
-from training.recipes.default import SmallCnn
+from training.recipes import default as default_recipe
+from training.recipes.default import DefaultRecipe
 
 SIDE = 16
 
@@ -57,12 +57,12 @@ def folder(tmp_path_factory) -> Path:
     return root
 
 
-def module_of(place: Path, default: SmallCnn) -> AnalysisModule:
+def module_of(place: Path, default: DefaultRecipe) -> AnalysisModule:
     return default.module(read_artifact(place / "artifact"))
 
 
 @pytest.fixture(scope="module")
-def upright(folder, tmp_path_factory) -> tuple[SmallCnn, Dataset, Path]:
+def upright(folder, tmp_path_factory) -> tuple[DefaultRecipe, Dataset, Path]:
     """The default recipe of two labels, its data set and the folder of a run of a few epochs."""
     place = tmp_path_factory.mktemp("upright")
     default, dataset = begun(Upright, folder, place)
@@ -70,8 +70,8 @@ def upright(folder, tmp_path_factory) -> tuple[SmallCnn, Dataset, Path]:
     return default, dataset, place
 
 
-def begun(module: type[AnalysisModule], folder: Path, place: Path) -> tuple[SmallCnn, Dataset]:
-    default = SmallCnn(module, about(module))
+def begun(module: type[AnalysisModule], folder: Path, place: Path) -> tuple[DefaultRecipe, Dataset]:
+    default = DefaultRecipe(module, about(module))
     samples = default.samples(folder)[0]
     return default, Dataset(samples, {entry.sha256: entry for entry in make_manifest(samples)})
 
@@ -110,7 +110,7 @@ def test_the_first_data_set_that_is_trained_on_makes_the_split_and_later_scans_m
     folder, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(recipe, "MANIFESTS", tmp_path)
-    default = SmallCnn(Bars, about(Bars))
+    default = DefaultRecipe(Bars, about(Bars))
     samples, unreadable = default.samples(folder)
     assert (len(samples), unreadable) == (120, 0)
     with pytest.raises(KeyError):
@@ -147,7 +147,7 @@ def test_what_is_not_proved_is_not_written(upright, tmp_path, monkeypatch):
         raise ArtifactError("they do not agree")
 
     default, dataset, place = upright
-    monkeypatch.setattr(small_cnn, "prove", disagree)
+    monkeypatch.setattr(default_recipe, "prove", disagree)
     with pytest.raises(ArtifactError):
         default.export(place / "run" / "weights.npz", dataset, tmp_path / "artifact")
     assert not (tmp_path / "artifact").exists()
@@ -157,7 +157,7 @@ def test_folders_that_are_no_labels_are_named_as_the_fault(tmp_path):
     (tmp_path / "circle").mkdir()
     (tmp_path / "circle" / "0.png").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="lying_bar, square, upright_bar"):
-        SmallCnn(Bars, about(Bars)).samples(tmp_path)
+        DefaultRecipe(Bars, about(Bars)).samples(tmp_path)
 
 
 @pytest.mark.parametrize(("side", "positions"), [(8, 8), (16, 8), (28, 7), (64, 8), (100, 12)])
