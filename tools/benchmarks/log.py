@@ -21,10 +21,11 @@ import numpy as np
 from sqlalchemy import Engine, func, insert, select
 
 from imip.inference.features import FEATURES
+from imip.prediction import Prediction
 from monitoring.database import connect, migrate
 from monitoring.log.queries import Filter, newer, newest, recent
 from monitoring.log.retention import prune
-from monitoring.log.rows import Record
+from monitoring.log.rows import to_row
 from monitoring.tables import predictions
 
 SIZES = (1_000, 1_000_000)  # rows
@@ -84,14 +85,14 @@ class Rows:
         self._at = datetime.now(UTC) - STEP * (SIZES[-1] + 10 * CHUNK)
 
     def take(self, number: int) -> list[dict[str, Any]]:
-        return [self._record().row() for _ in range(number)]
+        return [to_row(self._prediction()) for _ in range(number)]
 
-    def _record(self) -> Record:
+    def _prediction(self) -> Prediction:
         self._at += STEP
         module = MODULE if self._rng.random() < 0.7 else "dementia"
         label = MODULES[module][self._rng.integers(len(MODULES[module]))]
         sample = self._rng.integers(len(self._features))
-        return Record(
+        return Prediction(
             request_id=uuid4().hex,
             at=self._at,
             module=module,

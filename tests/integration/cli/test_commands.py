@@ -16,8 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from click.testing import Result
 from sqlalchemy import Engine, delete
 from typer.testing import CliRunner
@@ -31,8 +29,8 @@ from monitoring.drift.simulation.scenarios import KINDS
 from monitoring.log.rows import EMBEDDING
 from monitoring.performance.feedback import give
 from monitoring.tables import predictions
-from serving.schemas.monitoring import Feedback
-from tests.integration.monitoring.drift.test_window import CARD, REFERENCE
+from serving import model_store
+from tests.support.drift import CARD, REFERENCE
 from tests.support.heads import head
 from tests.support.logged import log, prediction
 from tests.support.server import free_port
@@ -43,25 +41,15 @@ DRIFT = '{"brain-tumor": {"window": 60, "permutations": 59}}'  # quick
 TOO_FEW = "Too few independent findings"
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A model store of these tests' own; BentoML asks for its place once in a process."""
-    home = tmp_path_factory.mktemp("bentoml")
-    (home / "models").mkdir()
-    with (
-        BentoMLContainer.bentoml_home.patch(str(home)),
-        BentoMLContainer.model_store.patch(ModelStore(home / "models")),
-    ):
-        yield home
-
-
 @pytest.fixture(autouse=True)
-def settings(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of the test's own, and the shipped models without BentoML's store, which belongs to the whole process."""
     for name in [name for name in os.environ if name.startswith("IMIP_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("BENTOML_HOME", str(models))
     monkeypatch.setenv("IMIP_DATA_FOLDER", str(tmp_path / "data"))
     monkeypatch.setenv("IMIP_DRIFT", DRIFT)
+    monkeypatch.setattr(model_store, "ensure", lambda *_: None)
+    monkeypatch.setattr(model_store, "folder", lambda tag: model_store.SHIPPED / tag.partition(":")[0])
 
 
 @pytest.fixture
@@ -182,7 +170,7 @@ def test_performance_is_told_by_week(database: Engine) -> None:
     tumors = sample(40).take(np.flatnonzero(sample(40).labels == "Tumor")[:4])
     requests = enter(database, tumors)
     for request, actual in zip(requests, ("Tumor", "Tumor", "Tumor", "No Tumor"), strict=True):
-        give(database, Feedback(request_id=request, label=actual))
+        give(database, request, actual)
     told = said("performance")
     assert f"version {CARD.version}: 4 predictions" in told
     assert "measured on 4 labels   75.0%" in told

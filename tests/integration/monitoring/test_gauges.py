@@ -5,26 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
-from imip.inference.card import Card
 from monitoring.gauges import LABELLED_SINCE, show_check, show_log, show_performance
 from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
-from serving.schemas.monitoring import Feedback
-from tests.integration.monitoring.drift.test_checks import CHECK, RESULTS
-from tests.integration.monitoring.drift.test_window import CARD
+from tests.support.drift import CHECK, RESULTS, card, check_of
 from tests.support.logged import log, prediction
-
-
-def gauge(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(f"imip_{name}", labels)
-
-
-def card(module: str) -> Card:
-    """A card of a module that no other test shows anything of."""
-    return CARD.model_copy(update={"module": module})
+from tests.support.metrics import gauge
 
 
 def predicted(module: str, tumor: float, days: float = 0, **columns: Any) -> dict[str, Any]:
@@ -65,7 +53,7 @@ def test_another_reference_takes_the_place_of_the_one_before() -> None:
 def test_a_later_check_takes_its_place() -> None:
     show_check(replace(CHECK, module="replaced"), 50)
     calm = replace(RESULTS[1], drifted=False, statistic=0.25)
-    show_check(replace(CHECK, module="replaced", results=(calm,), window_size=50), 50)
+    show_check(check_of((calm,), module="replaced", window_size=50), 50)
     assert gauge("drift_detected", module="replaced", detector="ks") == 0
     assert gauge("drift_statistic", module="replaced", detector="ks") == 0.25
     assert gauge("drift_window_fill_ratio", module="replaced") == 1
@@ -77,9 +65,9 @@ def test_labelled_findings_are_counted_by_both_labels_and_confidence(database: E
         database, predicted(module, 0.95), predicted(module, 0.93),
         predicted(module, 0.97, LABELLED_SINCE.days + 1), predicted(module, 0.99),
     )  # fmt: skip
-    give(database, Feedback(request_id=right, label="Tumor"))
-    give(database, Feedback(request_id=wrong, label="No Tumor"))
-    give(database, Feedback(request_id=old, label="No Tumor"))
+    give(database, right, "Tumor")
+    give(database, wrong, "No Tumor")
+    give(database, old, "No Tumor")
     show_performance(database, [card(module)])
     assert labelled(module, "Tumor", "Tumor", "0.9-1.0") == 1
     assert labelled(module, "Tumor", "No Tumor", "0.9-1.0") == 1
@@ -90,7 +78,7 @@ def test_a_corrected_label_moves(database: Engine) -> None:
     module = f"corrected-{database.dialect.name}"
     (request,) = log(database, predicted(module, 0.75))
     for actual in ("No Tumor", "Tumor"):
-        give(database, Feedback(request_id=request, label=actual))
+        give(database, request, actual)
         show_performance(database, [card(module)])
     assert labelled(module, "Tumor", "No Tumor", "0.7-0.8") == 0
     assert labelled(module, "Tumor", "Tumor", "0.7-0.8") == 1

@@ -15,7 +15,7 @@ from monitoring.drift.checker import LEAST, Watch
 from monitoring.drift.checks import Check, Result
 from monitoring.drift.reference import store
 from monitoring.log.queries import Filter
-from tests.integration.monitoring.drift.test_window import CARD, REFERENCE, burst, patients
+from tests.support.drift import CARD, REFERENCE, burst, patients
 from tests.support.logged import AT, log
 
 EVERY = 10
@@ -164,7 +164,7 @@ def test_a_check_says_what_was_compared(watch: Watch, database: Engine) -> None:
     assert (check.window_size, check.window_rows) == (26, 35)
     assert (check.since, check.until) == (AT + timedelta(seconds=1), AT + timedelta(seconds=39))
     assert check.last_prediction == 35
-    assert check.results == (Result("size", 26.0, float(len(REFERENCE.findings)), 0.5, True),)
+    assert check.detectors == (Result("size", 26.0, float(len(REFERENCE.findings)), 0.5, True),)
     assert check.drifted and check.seconds > 0
 
 

@@ -8,30 +8,10 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from monitoring.drift import checks
-from monitoring.drift.checks import Check, FeatureShift, Result
+from monitoring.drift.checks import Check, Result
 from monitoring.tables import drift_checks
+from tests.support.drift import CHECK, RESULTS, SHIFTS, check_of
 from tests.support.logged import AT
-
-SHIFTS = (FeatureShift("sharpness", 0.75, 1e-6, True), FeatureShift("confidence", 0.1, 0.625, False))
-RESULTS = (
-    Result("mmd", 0.03125, 0.0625, 0.25, False),
-    Result("ks", 0.75, 0.375, 1e-6, True, SHIFTS),
-)
-CHECK = Check(
-    at=AT,
-    module="brain-tumor",
-    version="1",
-    reference="f00dcafe1234",
-    reference_size=185,
-    window_size=40,
-    window_rows=64,
-    since=AT - timedelta(hours=2),
-    until=AT - timedelta(microseconds=1),
-    last_prediction=4711,
-    trigger="monitor",
-    results=RESULTS,
-    seconds=0.5,
-)
 
 
 def later(hours: float, **changed: Any) -> Check:
@@ -77,7 +57,7 @@ def test_a_look_by_hand_does_not_hide_the_monitors(database: Engine) -> None:
     ("results", "drifted"), [(RESULTS, True), (RESULTS[:1], False), ((replace(RESULTS[0], drifted=True),), True)]
 )
 def test_one_detector_is_enough_for_drift(database: Engine, results: tuple[Result, ...], drifted: bool) -> None:
-    check = replace(CHECK, results=results)
+    check = check_of(results)
     checks.keep(database, check)
     with database.connect() as connection:
         assert connection.execute(select(drift_checks.c.drifted)).scalar_one() is check.drifted is drifted

@@ -26,9 +26,9 @@ from monitoring.drift.checks import Check
 from monitoring.drift.monitor import Chore, Monitor
 from monitoring.lease import MONITOR, Lease, is_held
 from monitoring.tables import drift_checks, leases
-from tests.integration.monitoring.drift.test_checks import CHECK
-from tests.integration.monitoring.test_gauges import card, gauge
+from tests.support.drift import CHECK, card
 from tests.support.logged import AT
+from tests.support.metrics import gauge
 from tests.support.server import REPOSITORY, wait_for
 
 SOON = 30.0  # seconds, on a busy machine

@@ -15,7 +15,7 @@ from imip.inference.card import Card
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.reference import Reference, artifact_reference, current, logged_reference, store
 from monitoring.tables import drift_references
-from tests.integration.monitoring.drift.test_window import ARTIFACT, CARD, REFERENCE
+from tests.support.drift import ARTIFACT, CARD, REFERENCE
 from tests.support.logged import AT
 
 OTHER_MODEL = CARD.model_copy(update={"version": "other"})

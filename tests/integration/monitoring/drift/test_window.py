@@ -1,48 +1,14 @@
 """The window holds the newest findings, each of another patient, of one module and one model version."""
 
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from imip.inference.artifact import read_card
-from monitoring.drift.reference import artifact_reference
 from monitoring.drift.window import LOOKBACK, take_window
 from monitoring.log.queries import Filter
-from monitoring.log.rows import EMBEDDING
-from tests.support.logged import AT, log, prediction
-from tests.support.server import REPOSITORY
-
-ARTIFACT = REPOSITORY / "models" / "brain-tumor"
-CARD = read_card(ARTIFACT)
-REFERENCE = artifact_reference(ARTIFACT, CARD)
-NAMES = REFERENCE.findings.names
-WIDTH = REFERENCE.findings.embeddings.shape[1]  # of an embedding
-
-
-def patient(number: int) -> NDArray[np.float32]:
-    """An embedding far away from that of every other number."""
-    return 10 * np.eye(WIDTH, dtype=np.float32)[number]
-
-
-def row(at: int, embedding: NDArray[np.float32], **columns: Any) -> dict[str, Any]:
-    """A logged prediction, so many seconds after the first; each feature is that number, unless told."""
-    plain = prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=AT + timedelta(seconds=at), version=CARD.version)
-    seen = {"embedding": embedding.astype(EMBEDDING).tobytes(), "features": dict.fromkeys(NAMES, float(at))}
-    return plain | seen | columns
-
-
-def patients(count: int, start: int = 0, **columns: Any) -> list[dict[str, Any]]:
-    """Predictions of so many patients, one a second."""
-    return [row(number, patient(number), **columns) for number in range(start, start + count)]
-
-
-def burst(count: int, start: int) -> list[dict[str, Any]]:
-    """Predictions of slices of patient 0, one a second."""
-    rng = np.random.default_rng(start)
-    return [row(at, patient(0) + rng.normal(0, 1e-3, WIDTH).astype("f4")) for at in range(start, start + count)]
+from tests.support.drift import CARD, NAMES, REFERENCE, burst, patient, patients, row
+from tests.support.logged import AT, log
 
 
 def seconds(database: Engine, size: int = 10, wanted: Filter = Filter()) -> list[int]:

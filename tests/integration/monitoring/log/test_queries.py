@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine, RowMapping, event
 
 from monitoring.log import queries
-from monitoring.log.queries import Filter, Position, as_findings, last_chances, newer, newest, oldest_first, recent
-from monitoring.log.rows import EMBEDDING
+from monitoring.log.queries import Filter, Position, last_chances, newer, newest, oldest_first, recent
 from tests.support.logged import AT, log, prediction
 
 MODULE, OTHER, RARE, SILENT = "brain-tumor", "dementia", "stroke", "silent"
@@ -137,19 +135,6 @@ def test_the_last_chances_are_of_the_newest_findings_and_none_of_an_abstention(d
     assert last_chances(database, MODULE, LABELS, 3) == [0.9, 0.8, 0.7]
     log(database, prediction({"Tumor": 0.6, "No Tumor": 0.4}, label="Ambiguous", at=AT + SECOND * 9))
     assert last_chances(database, MODULE, LABELS, 2) == [0.0, 0.9]
-
-
-def test_predictions_become_arrays_and_what_was_not_logged_no_number(database: Engine) -> None:
-    vectors = np.arange(6, dtype=EMBEDDING).reshape(2, 3)
-    log(database, *(tumor(AT + SECOND * n, embedding=v.tobytes(), features={"ab"[n]: 2.0, "c": 3.0})
-                    for n, v in enumerate(vectors)))  # fmt: skip
-    findings = as_findings(newest(database, MODULE, "1", 9), ("c", "a"))
-    np.testing.assert_array_equal(findings.embeddings, vectors)
-    np.testing.assert_array_equal(findings.features, [[3, 2], [3, np.nan]])
-    assert findings.names == ("c", "a")
-    assert findings.confidences.tolist() == [0.75, 0.75]
-    assert findings.labels.tolist() == ["Tumor", "Tumor"]
-    assert len(as_findings([], ("c",))) == 0
 
 
 @pytest.fixture

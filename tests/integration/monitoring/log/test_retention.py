@@ -12,7 +12,6 @@ from monitoring.log import retention
 from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
 from monitoring.tables import drift_checks, feedback, predictions
-from serving.schemas.monitoring import Feedback
 from tests.support.logged import log, prediction
 
 DAYS = 30.0
@@ -79,7 +78,7 @@ def test_an_empty_log_is_left_alone(database: Engine) -> None:
 def test_feedback_and_checks_go_by_age_alone(database: Engine) -> None:
     old, new = log(database, tumor(DAYS + 1), tumor(DAYS - 1))
     for request in (old, new):
-        give(database, Feedback(request_id=request, label="Tumor"))
+        give(database, request, "Tumor")
     with database.begin() as connection:
         connection.execute(insert(drift_checks), [check(DAYS + 1, 1), check(DAYS - 1, 2)])
     assert prune(database, DAYS, ALL) == 3

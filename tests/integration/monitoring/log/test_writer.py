@@ -19,12 +19,13 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine, RowMapping, func, insert, select
 
 from imip.errors import LogUnavailable
+from imip.prediction import Prediction
 from monitoring.database import connect, migrate
 from monitoring.log.journal import Journal
-from monitoring.log.rows import Record, read_embedding
+from monitoring.log.rows import read_embedding, to_row
 from monitoring.log.writer import PredictionLog
 from monitoring.tables import predictions
-from tests.support.logged import AT
+from tests.support.logged import answered
 from tests.support.postgres import Postgres
 from tests.support.server import REPOSITORY, free_port, wait_for
 
@@ -36,31 +37,12 @@ from pathlib import Path
 from monitoring.database import connect
 from monitoring.log.journal import Journal
 from monitoring.log.writer import PredictionLog
-from tests.integration.monitoring.log.test_writer import record
+from tests.support.logged import answered
 log = PredictionLog(connect(sys.argv[1]), Journal(Path(sys.argv[2]), 1000))
-for future in [log.add(record(request_id)) for request_id in sys.argv[3:]]:
+for future in [log.add(answered(request_id)) for request_id in sys.argv[3:]]:
     future.result(20)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def record(request_id: str | None = None) -> Record:
-    return Record(
-        request_id=request_id or uuid4().hex,
-        at=AT,
-        module="brain-tumor",
-        version="1",
-        format="dicom",
-        label="Tumor",
-        confidence=0.875,
-        probabilities={"Tumor": 0.875, "No Tumor": 0.125},
-        decision="confident",
-        warnings=("out_of_distribution",),
-        seconds={"decode": 0.0123456789, "infer": 0.25},
-        features={"entropy_bits": 4.56789012, "width_pixels": 512.0},
-        embedding=np.linspace(-3, 3, 7, dtype=np.float32),
-        attributes={"Modality": "MR", "MagneticFieldStrength": "1.5"},
-    )
 
 
 def rows(engine: Engine) -> list[RowMapping]:
@@ -85,7 +67,7 @@ def add(log: PredictionLog, number: int = 1) -> list[str]:
     """Log findings, waiting for each; return their request ids."""
     ids = [uuid4().hex for _ in range(number)]
     for request_id in ids:
-        log.add(record(request_id)).result(SOON)
+        log.add(answered(request_id)).result(SOON)
     return ids
 
 
@@ -130,7 +112,7 @@ def test_a_finding_is_in_the_database_when_its_future_is_done(database: Engine) 
 
 
 def test_what_is_logged_comes_back(database: Engine) -> None:
-    wanted = record()
+    wanted = answered()
     with writing(database) as log:
         log.add(wanted).result(SOON)
     (row,) = rows(database)
@@ -148,7 +130,7 @@ def test_what_is_logged_comes_back(database: Engine) -> None:
 
 
 def test_what_is_not_finite_is_left_out(database: Engine) -> None:
-    odd = replace(record(), features={"sharpness": math.nan, "noise_ratio": math.inf, "symmetry": 0.5})
+    odd = replace(answered(), features={"sharpness": math.nan, "noise_ratio": math.inf, "symmetry": 0.5})
     with writing(database) as log:
         log.add(odd).result(SOON)
         assert log.available
@@ -159,7 +141,7 @@ def test_findings_of_many_threads_are_all_there_and_share_commits(database: Engi
     commits, written = sample("imip_log_commit_rows_count"), sample("imip_log_commit_rows_sum")
     ids = [uuid4().hex for _ in range(1200)]
     with writing(database) as log, ThreadPoolExecutor(12) as threads:
-        futures = list(threads.map(lambda request_id: log.add(record(request_id)), ids))
+        futures = list(threads.map(lambda request_id: log.add(answered(request_id)), ids))
         for future in futures:
             future.result(SOON)
         assert kept(database) == sorted(ids)
@@ -171,15 +153,15 @@ def test_findings_of_many_threads_are_all_there_and_share_commits(database: Engi
 def busy(database: Engine) -> Iterator[tuple[PredictionLog, threading.Event]]:
     """A log whose writer is held up until the event is set."""
     log, go_on = PredictionLog(database), threading.Event()
-    keep, held_up = log._keep, threading.Event()
+    commit, held_up = log._commit, threading.Event()
 
-    def slow(records: list[Record]) -> None:
+    def slow(batch: list[Prediction]) -> None:
         held_up.set()
         go_on.wait(SOON)
-        keep(records)
+        commit(batch)
 
-    log._keep = slow  # type: ignore[method-assign]
-    log.add(record())
+    log._commit = slow  # type: ignore[method-assign]
+    log.add(answered())
     assert held_up.wait(SOON)
     yield log, go_on
     go_on.set()
@@ -190,7 +172,7 @@ def test_a_request_that_was_given_up_neither_blocks_nor_breaks(
     database: Engine, busy: tuple[PredictionLog, threading.Event]
 ) -> None:
     log, go_on = busy
-    given_up, waited_for = record(), record()
+    given_up, waited_for = answered(), answered()
     futures = [log.add(given_up), log.add(waited_for), log.add(given_up)]
     assert futures[0].cancel()
     assert futures[2].cancel()
@@ -204,7 +186,7 @@ def test_a_request_that_was_given_up_neither_blocks_nor_breaks(
 
 def test_closing_commits_what_waits(database: Engine, busy: tuple[PredictionLog, threading.Event]) -> None:
     log, go_on = busy
-    futures = [log.add(record()) for _ in range(600)]
+    futures = [log.add(answered()) for _ in range(600)]
     closing = threading.Thread(target=log.close)
     closing.start()
     go_on.set()
@@ -216,7 +198,7 @@ def test_closing_commits_what_waits(database: Engine, busy: tuple[PredictionLog,
 
 def test_a_finding_that_cannot_be_described_harms_no_other(database: Engine) -> None:
     with writing(database) as log:
-        broken = log.add(replace(record(), embedding=None))  # type: ignore[arg-type]
+        broken = log.add(replace(answered(), embedding=None))  # type: ignore[arg-type]
         assert isinstance(broken.exception(SOON), AttributeError)
         (request_id,) = add(log)
     assert kept(database) == [request_id]
@@ -227,7 +209,7 @@ def test_while_the_database_is_gone_findings_are_refused(postgres: Postgres, rem
     with writing(remote) as log:
         before = add(log)
         with postgres.gone():
-            futures = [log.add(record()) for _ in range(3)]
+            futures = [log.add(answered()) for _ in range(3)]
             for future in futures:
                 with pytest.raises(LogUnavailable, match="try again later"):
                     future.result(SOON)
@@ -263,10 +245,10 @@ def test_while_the_database_is_gone_findings_are_spooled(postgres: Postgres, rem
 
 
 def test_a_finding_whose_commit_went_unheard_is_kept_once(remote: Engine, journal: Journal) -> None:
-    both, journal_only = record(), record()
+    both, journal_only = answered(), answered()
     with remote.begin() as connection:
-        connection.execute(insert(predictions), [both.row()])
-    journal.append([both.row(), journal_only.row()])
+        connection.execute(insert(predictions), [to_row(both)])
+    journal.append([to_row(both), to_row(journal_only)])
     with writing(remote, journal):
         wait_for(lambda: len(journal) == 0, SOON)
     assert kept(remote) == sorted([both.request_id, journal_only.request_id])
@@ -336,7 +318,7 @@ def test_a_database_that_is_absent_at_start_is_taken_up_later(postgres: Postgres
 
 def test_closing_during_an_outage_refuses_what_waits_and_ends() -> None:
     log = PredictionLog(connect(nowhere()))
-    futures: list[Future[None]] = [log.add(record()) for _ in range(3)]
+    futures: list[Future[None]] = [log.add(answered()) for _ in range(3)]
     log.close()
     assert [type(future.exception(0)) for future in futures] == [LogUnavailable] * 3
 

@@ -1,5 +1,6 @@
 """Performance: counted from labels, estimated without them, each week and model version by itself."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,6 @@ from monitoring import tables
 from monitoring.performance.feedback import give
 from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 from monitoring.performance.weekly import estimated_accuracy, labelled, performance, wilson
-from serving.schemas.monitoring import Feedback
 from tests.support.logged import log, prediction
 
 MODULE = "brain-tumor"
@@ -27,7 +27,7 @@ def binary(tumor: float, **columns: Any) -> dict[str, Any]:
 
 def review(database: Engine, tumor: float, actual: str, **columns: Any) -> None:
     (request,) = log(database, binary(tumor, **columns))
-    give(database, Feedback(request_id=request, label=actual))
+    give(database, request, actual)
 
 
 def only(weeks: list[WeekPerformance]) -> WeekPerformance:
@@ -179,7 +179,7 @@ def test_a_calibrated_model_is_estimated_as_good_as_it_is(database: Engine) -> N
     confidence = np.where(found, chance, 1 - chance)
     expected = estimated_accuracy(confidence)
     assert expected is not None and week.estimated_accuracy is not None
-    assert week.estimated_accuracy.model_dump() == pytest.approx(expected.model_dump())
+    assert asdict(week.estimated_accuracy) == pytest.approx(asdict(expected))
     assert expected.high - expected.low < 0.03
     assert holds(week.estimated_accuracy, np.mean(found == is_tumor))
     tumor = label(week, "Tumor")
