@@ -1,8 +1,8 @@
 """What the prediction log costs when it is small and when it is full: `python -m tools.benchmarks.log [--url URL]`.
 
-Fills a database, by default SQLite in a temporary folder, with synthetic predictions and times at 1,000 and at
-1,000,000 rows what a server does all day. Every query is bounded, so the two columns should be alike; the ratio is
-what travels from one machine to another.
+Fills a database, by default SQLite in a temporary folder, with synthetic predictions and times at 1,000 rows and at
+`--rows`, by default 1,000,000, what a server does all day. Every query is bounded, so the two columns should be alike;
+the ratio is what travels from one machine to another. One module falls silent halfway.
 """
 
 import argparse
@@ -28,10 +28,11 @@ from monitoring.log.retention import prune
 from monitoring.log.rows import to_row
 from monitoring.tables import predictions
 
-SIZES = (1_000, 1_000_000)  # rows
+FEW, MANY = 1_000, 1_000_000  # rows
 CHUNK = 5_000  # rows inserted in one transaction
 MODULES = {"brain-tumor": ("Tumor", "No Tumor"), "dementia": ("Alzheimer", "Impaired", "Healthy")}
 MODULE, VERSION, LABEL = "brain-tumor", "1.1.0", "Tumor"
+SILENT, OLD_LABEL = "stroke", "Bleeding"  # a module of half of the first half of all rows, and its label
 VERSIONS = ("1.0.0", VERSION)
 DIMENSIONS = 128  # of an embedding
 STEP = timedelta(seconds=10)  # from one prediction to the next
@@ -47,16 +48,19 @@ def main() -> None:
     """Fill, measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="an empty database; by default SQLite in a temporary folder")
-    with database(parser.parse_args().url) as engine:
-        rows = Rows()
+    parser.add_argument("--rows", type=int, default=MANY, help="of the full log")
+    options = parser.parse_args()
+    sizes = (FEW, options.rows)
+    with database(options.url) as engine:
+        rows = Rows(options.rows)
         columns = []
-        for size in SIZES:
+        for size in sizes:
             start = time.perf_counter()
             fill(engine, rows, size)
             print(f"{size:,} rows after {time.perf_counter() - start:.0f} s", flush=True)
             columns.append(measure(engine, rows))
         print(f"\nMedian milliseconds on {engine.dialect.name}, {row_bytes(rows):,} bytes of data a row\n")
-        print(f"| | {' | '.join(f'{size:,} rows' for size in SIZES)} | ratio |\n| - | -: | -: | -: |")
+        print(f"| | {' | '.join(f'{size:,} rows' for size in sizes)} | ratio |\n| - | -: | -: | -: |")
         for name in columns[0]:
             small, large = (1000 * column[name] for column in columns)
             print(f"| {name} | {small:.2f} | {large:.2f} | {large / small:.1f} |")
@@ -77,12 +81,13 @@ def database(url: str | None) -> Iterator[Engine]:
 class Rows:
     """Synthetic predictions in the order of their times."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         rng = np.random.default_rng(0)
         self._rng = rng
         self._features = [dict(zip(FEATURES, rng.normal(50, 20, len(FEATURES)), strict=True)) for _ in range(500)]
         self._embeddings = rng.normal(0, 1, (500, DIMENSIONS)).astype(np.float32)
-        self._at = datetime.now(UTC) - STEP * (SIZES[-1] + 10 * CHUNK)
+        self._at = datetime.now(UTC) - STEP * (most + 10 * CHUNK)
+        self._heard = most // 2
 
     def take(self, number: int) -> list[dict[str, Any]]:
         return [to_row(self._prediction()) for _ in range(number)]
@@ -91,6 +96,9 @@ class Rows:
         self._at += STEP
         module = MODULE if self._rng.random() < 0.7 else "dementia"
         label = MODULES[module][self._rng.integers(len(MODULES[module]))]
+        self._heard -= 1
+        if self._heard > 0 and self._rng.random() < 0.5:
+            module, label = SILENT, OLD_LABEL
         sample = self._rng.integers(len(self._features))
         return Prediction(
             request_id=uuid4().hex,
@@ -100,7 +108,7 @@ class Rows:
             format="dicom",
             label=label,
             confidence=0.8,
-            probabilities={name: 0.8 if name == label else 0.1 for name in MODULES[module]},
+            probabilities={name: 0.8 if name == label else 0.1 for name in MODULES.get(module, (OLD_LABEL, "None"))},
             decision="confident",
             warnings=(),
             seconds={"decode": 0.004, "preprocess": 0.001, "infer": 0.021, "measure": 0.003},
@@ -137,13 +145,29 @@ def measure(engine: Engine, rows: Rows) -> dict[str, float]:
         first, last = connection.execute(select(func.min(predictions.c.at), func.max(predictions.c.at))).one()
     middle = first + (last - first) / 2
     wanted = Filter(MODULE, LABEL, first + (last - first) / 4, middle)
+    before = (middle, 0)
     return {
         "insert one row, committed": median(lambda row: add(engine, row), lambda: rows.take(1)),
         f"newest: a drift check's window of {WINDOW} rows": median(lambda _: newest(engine, MODULE, VERSION, WINDOW)),
         f"newer: whether {EVERY} rows are new": median(lambda _: newer(engine, MODULE, None, EVERY)),
         f"recent: the first {PAGE} rows": median(lambda _: recent(engine, Filter(), PAGE)),
-        f"recent: {PAGE} rows from the middle": median(lambda _: recent(engine, Filter(), PAGE, (middle, 0))),
+        f"recent: {PAGE} rows from the middle": median(lambda _: recent(engine, Filter(), PAGE, before)),
+        f"recent: {PAGE} rows of a module": median(lambda _: recent(engine, Filter(MODULE), PAGE)),
+        f"recent: {PAGE} rows of a module from the middle": median(
+            lambda _: recent(engine, Filter(MODULE), PAGE, before)
+        ),
+        f"recent: {PAGE} rows of a label": median(lambda _: recent(engine, Filter(label=LABEL), PAGE)),
         f"recent: {PAGE} rows by label, module and time": median(lambda _: recent(engine, wanted, PAGE)),
+        "newest, of a silent module": median(lambda _: newest(engine, SILENT, VERSION, WINDOW)),
+        "newer, of a silent module": median(lambda _: newer(engine, SILENT, (middle, 0), EVERY)),
+        "recent, of a silent module": median(lambda _: recent(engine, Filter(SILENT), PAGE)),
+        "recent, of a label no longer given": median(lambda _: recent(engine, Filter(label=OLD_LABEL), PAGE)),
+        "recent, of a module and a label no longer given": median(
+            lambda _: recent(engine, Filter(SILENT, OLD_LABEL), PAGE)
+        ),
+        "recent, of a module and a label it never gives": median(
+            lambda _: recent(engine, Filter(MODULE, OLD_LABEL), PAGE)
+        ),
         f"retention: a batch of {DOOMED} rows": median(
             lambda kept: prune(engine, KEPT_DAYS, kept), lambda: spare(engine, rows), ROUNDS // 3
         ),
