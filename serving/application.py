@@ -1,6 +1,7 @@
 """The ASGI application of one worker: BentoML's own, our errors answered, our middleware around it."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from bentoml import Service
@@ -33,7 +34,8 @@ def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp
     for mounted in _mounted(service):
         for error in (ImipError, SQLAlchemyError, ClientDisconnect):
             mounted.add_exception_handler(error, _answered)
-    app: Starlette = bento.AppFactory(service, is_main, answer, openapi.document)()
+    document = partial(openapi.document, mounted=[route.path for route in _mounted_routes(service)])
+    app: Starlette = bento.AppFactory(service, is_main, answer, document)()
     analyses = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))
     reads = dict.fromkeys((route.path for route in handlers.OF_THE_LOG), Places(LOG_REQUESTS))
     return Edge(app, routes=_routes(app, service), places=analyses | reads)
@@ -62,11 +64,13 @@ def _answered(request: Request, error: Exception) -> Response:
 
 def _routes(app: Starlette, service: "Service[Any]") -> dict[str, frozenset[str]]:
     """Return the methods of every path that answers: BentoML's routes, mounted routes and static files."""
-    mounted = [route for each in _mounted(service) for route in each.routes]
-    routes = {
-        route.path: frozenset(route.methods or READING) for route in [*app.routes, *mounted] if isinstance(route, Route)
-    }
+    found = [*(route for route in app.routes if isinstance(route, Route)), *_mounted_routes(service)]
+    routes = {route.path: frozenset(route.methods or READING) for route in found}
     return routes | dict.fromkeys(bento.static_paths(), READING)
+
+
+def _mounted_routes(service: "Service[Any]") -> list[Route]:
+    return [route for each in _mounted(service) for route in each.routes if isinstance(route, Route)]
 
 
 def _mounted(service: "Service[Any]") -> list[Starlette]:

@@ -1,6 +1,6 @@
 """The OpenAPI document: BentoML's, which knows the forms, with what it does not know of this server put right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from http import HTTPStatus
 from inspect import getdoc
@@ -57,42 +57,65 @@ PAGES: dict[str, tuple[str, Callable[..., Any], type[BaseModel] | None, type[Bas
 ANSWERS = (Meta, PredictionPage, DriftStatus, Performance, Feedback, FeedbackAnswer, handlers.Awaited)
 
 
-def document(bentoml: dict[str, Any]) -> dict[str, Any]:
-    """Return our document, made from the one that BentoML generates."""
+def document(bentoml: dict[str, Any], mounted: Collection[str]) -> dict[str, Any]:
+    """Return our document, made from the one that BentoML generates.
+
+    `mounted`: the routes beside the inferences; the drift monitor has neither.
+    """
     paths = deepcopy(bentoml["paths"])
-    for path in ("/predict", "/heatmap"):
-        operation = paths[path]["post"]
-        operation["tags"] = [INFERENCES]
-        form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
-        form["properties"]["file"]["type"] = "string"  # "file" is BentoML's own word
-        operation["parameters"] = [
-            {"name": name, "in": "query", "schema": schema}
-            for name, schema in form["properties"].items()
-            if name != "file"
-        ]
-    paths["/predict"]["post"]["responses"] = _responses({JSON: _schema(PredictionAnswer)}, INFERRING)
-    paths["/heatmap"]["post"]["responses"] = _responses(
-        {"image/png": {"schema": {"type": "string", "format": "binary"}}, JSON: _schema(HeatmapAnswer)}, INFERRING
-    )
-    paths |= {path: _page(path, *described) for path, described in PAGES.items()}
-    paths["/feedback"]["post"]["requestBody"] = {"required": True, "content": {JSON: _schema(Feedback)}}
-    paths["/reports/drift"]["get"]["responses"][str(HTTPStatus.ACCEPTED.value)] = {
-        "description": "The first report is being made",
-        "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}},
-        "content": {JSON: _schema(handlers.Awaited)},
-    }
-    _, schemas = models_json_schema(
-        [(kind, "serialization") for kind in (PredictionAnswer, HeatmapAnswer, Problem, *ANSWERS)],
-        ref_template=REFERENCE,
-    )
+    for path, content in _inferred().items():
+        if path in paths:
+            _describe_inference(paths[path]["post"], content)
+    paths |= {path: page for path, page in _pages().items() if path in mounted}
+    used = {tag for item in paths.values() for operation in item.values() for tag in operation["tags"]}
     return {
         "openapi": "3.1.0",
         "info": INFO,
         "servers": bentoml["servers"],
-        "tags": TAGS,
+        "tags": [tag for tag in TAGS if tag["name"] in used],
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": _schemas() if INFERENCES in used else {}},
     }
+
+
+def _inferred() -> dict[str, dict[str, Any]]:
+    """Return what each inference answers."""
+    picture = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "/predict": {JSON: _schema(PredictionAnswer)},
+        "/heatmap": {"image/png": picture, JSON: _schema(HeatmapAnswer)},
+    }
+
+
+def _describe_inference(operation: dict[str, Any], content: dict[str, Any]) -> None:
+    """Put right what BentoML says of an inference."""
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    form["properties"]["file"]["type"] = "string"  # "file" is BentoML's own word
+    operation["tags"] = [INFERENCES]
+    operation["parameters"] = [
+        {"name": name, "in": "query", "schema": schema} for name, schema in form["properties"].items() if name != "file"
+    ]
+    operation["responses"] = _responses(content, INFERRING)
+
+
+def _pages() -> dict[str, dict[str, Any]]:
+    """Describe the routes beside the inferences."""
+    described = {path: _page(path, *page) for path, page in PAGES.items()}
+    described["/feedback"]["post"]["requestBody"] = {"required": True, "content": {JSON: _schema(Feedback)}}
+    described["/reports/drift"]["get"]["responses"][str(HTTPStatus.ACCEPTED.value)] = {
+        "description": "The first report is being made",
+        "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}},
+        "content": {JSON: _schema(handlers.Awaited)},
+    }
+    return described
+
+
+def _schemas() -> dict[str, Any]:
+    """Return the schemas of all answers, by name."""
+    kinds = (PredictionAnswer, HeatmapAnswer, Problem, *ANSWERS)
+    _, schemas = models_json_schema([(kind, "serialization") for kind in kinds], ref_template=REFERENCE)
+    definitions: dict[str, Any] = schemas["$defs"]
+    return definitions
 
 
 def _page(

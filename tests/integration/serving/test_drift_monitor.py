@@ -1,6 +1,7 @@
 """The drift monitor as it runs beside the API: a drifted stream is noticed, an undrifted one is not, once for all."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,12 @@ def test_another_monitor_takes_over(replicas: tuple[Server, Server, Engine, Refe
     wait_for(lambda: waiting.value("imip_drift_computing") == 1, 60)
     send(waiting, [phantom(seed) for seed in range(3000, 3040)])
     wait_for(lambda: verdict(waiting)["at"] > before, CHECK_SECONDS)
+
+
+def test_a_monitor_alone_describes_the_routes_that_it_answers(tmp_path: Path) -> None:
+    with running(tmp_path, IMIP_DRIFT_MONITOR="alone") as alone:
+        document = alone.http.get("/docs.json").json()
+        assert set(document["paths"]) == {"/livez", "/healthz", "/readyz", "/metrics"}
+        assert [alone.http.get(path).status_code for path in document["paths"]] == [200] * 4
+    assert [tag["name"] for tag in document["tags"]] == ["Infrastructure"]
+    assert document["components"]["schemas"] == {}
