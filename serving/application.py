@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from imip.errors import ImipError, LogUnavailable
 from imip.settings import Settings
 from serving import bento, openapi, problems
-from serving.middleware import CLIENT_CLOSED, Edge, Places
+from serving.middleware import CLIENT_CLOSED, Edge, Failures, Places
 from serving.routes import handlers
 from serving.worker import log_format
 
@@ -34,6 +34,7 @@ def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp
     for mounted in _mounted(service):
         for error in (ImipError, SQLAlchemyError, ClientDisconnect):
             mounted.add_exception_handler(error, _answered)
+    service.add_asgi_middleware(Failures)
     document = partial(openapi.document, mounted=[route.path for route in _mounted_routes(service)])
     app: Starlette = bento.AppFactory(service, is_main, answer, document)()
     analyses = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))

@@ -80,9 +80,12 @@ class Edge:
         if places is not None and not places.take():
             return await exchange.refuse(Overloaded("All places are taken; try again shortly."))
         try:
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, exchange.watch(receive), exchange.send)
+            if not exchange.started and not exchange.hung_up:
+                log.error("not answered", extra=_fields(scope))
+                await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
         except Exception:
-            log.exception("failed", extra={"fields": {"request_id": exchange.request_id, "route": exchange.route}})
+            log.exception("failed", extra=_fields(scope))
             if exchange.started:
                 raise
             await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -91,16 +94,61 @@ class Edge:
                 places.give_back()
 
 
+class Failures:
+    """ASGI middleware that answers 500 at once where the application raises.
+
+    It stands inside BentoML's timeout middleware, which does not notice an exception before the answer begins: it
+    waits for the timeout and returns without an answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if started:
+                raise
+            log.exception("failed", extra=_fields(scope))
+            problem = problems.from_status(HTTPStatus.INTERNAL_SERVER_ERROR, scope["state"]["request_id"])
+            await problems.respond(problem)(scope, receive, send)
+
+
+def _fields(scope: Scope) -> dict[str, dict[str, str]]:
+    """Return what a log record tells of a request to a known route."""
+    return {"fields": {"request_id": scope["state"]["request_id"], "route": scope["path"]}}
+
+
 class _Exchange:
-    """One request and its answer, watched on the way out."""
+    """One request and its answer, watched on the way in and out."""
 
     def __init__(self, route: str, method: str, send: Send) -> None:
         self.request_id = uuid.uuid4().hex
         self.route, self.method = route, method
-        self.started = False
+        self.started = self.hung_up = False
         self._send, self._start = send, time.perf_counter()
         self._status = CLIENT_CLOSED
         self._replacing = False
+
+    def watch(self, receive: Receive) -> Receive:
+        """Return `receive`, watched for the client's hanging up."""
+
+        async def watched() -> Message:
+            message = await receive()
+            self.hung_up |= message["type"] == "http.disconnect"
+            return message
+
+        return watched
 
     async def send(self, message: Message) -> None:
         """Pass an answer on; one that failed in another shape than ours is replaced."""

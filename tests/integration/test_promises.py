@@ -301,6 +301,18 @@ def test_usage_is_not_reported_though_nobody_set_a_variable(tmp_path: Path) -> N
     assert in_a_process(asked_before, tmp_path) == "False True"
 
 
+def test_a_crash_on_any_route_is_answered_before_bentoml_gives_it_up(tmp_path: Path) -> None:
+    """BentoML waits a minute for the answer of what has crashed."""
+    code = (
+        "import asyncio, httpx, service; from serving import openapi; openapi.document = lambda *_, **__: 1 / 0\n"
+        "app = httpx.ASGITransport(service.service.to_asgi())\n"
+        "client = httpx.AsyncClient(transport=app, base_url='http://test')\n"
+        "answer = asyncio.run(asyncio.wait_for(client.get('/docs.json'), 30))\n"
+        "print(answer.status_code, answer.headers['content-type'])"
+    )
+    assert in_a_process(code, tmp_path) == "500 application/problem+json"
+
+
 def test_a_worker_runs_its_graph_once_before_it_takes_a_scan(tmp_path: Path) -> None:
     """Nothing of it is counted, so only the graph can tell."""
     code = (

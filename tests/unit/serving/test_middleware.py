@@ -1,6 +1,7 @@
 """The outermost layer alone, around applications that misbehave in ways a real one should not."""
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.middleware import CLIENT_CLOSED, Edge, Places
+from serving.middleware import CLIENT_CLOSED, Edge, Failures, Places
 from serving.worker import log_format
 from tests.support.server import problem
 
@@ -75,6 +76,33 @@ def test_a_crash_is_logged_with_its_trace_and_without_its_message(style: Any) ->
         assert [line["event"] for line in lines] == ["failed", "request"]
         assert lines[0]["request_id"] == lines[1]["request_id"]
         assert (lines[1]["route"], lines[1]["status"]) == ("/work", 500)
+
+
+def test_an_application_that_does_not_answer_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    answer = ask(edge(silent))
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    (record,) = [record for record in caplog.records if record.name == "imip.request" and record.levelname == "ERROR"]
+    assert vars(record)["fields"] == {"request_id": answer.headers["x-request-id"], "route": "/work"}
+
+
+def test_a_crash_is_answered_inside_of_what_swallows_it(caplog: pytest.LogCaptureFixture) -> None:
+    """As BentoML's timeout does."""
+
+    async def swallowing(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ValueError):
+            await Failures(crash)(scope, receive, send)
+
+    answer = ask(edge(swallowing))
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert SECRET not in answer.text
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["failed"]
 
 
 def test_a_crash_after_the_answer_began_is_left_to_the_server() -> None:
@@ -187,7 +215,8 @@ def test_a_websocket_is_closed() -> None:
 
 
 def test_an_answer_nobody_waited_for_is_recorded_as_such(caplog: pytest.LogCaptureFixture) -> None:
-    async def silent(scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def leaving(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.disconnect"
 
     async def call() -> None:
         async def receive() -> Message:
@@ -195,7 +224,7 @@ def test_an_answer_nobody_waited_for_is_recorded_as_such(caplog: pytest.LogCaptu
 
         async def send(message: Message) -> None: ...
 
-        await edge(silent)({"type": "http", "path": "/page", "method": "GET"}, receive, send)
+        await edge(leaving)({"type": "http", "path": "/page", "method": "GET"}, receive, send)
 
     with caplog.at_level(logging.INFO, "imip.request"):
         asyncio.run(call())
