@@ -1,5 +1,6 @@
 """The BentoML services and their routes. The code that handles a request is in `serving/`."""
 
+import sys
 from typing import Annotated, Any, cast
 
 import bentoml
@@ -11,7 +12,9 @@ from serving import bento, model_store
 from serving.routes import handlers
 from serving.schemas.prediction import PredictionAnswer
 from serving.uploads import AnalysisRequest, scan_upload
+from serving.worker import log_format
 
+sys.excepthook = log_format.log_end  # a start that fails, too, says so in the log
 settings = Settings()
 tags = model_store.tags(settings)
 routes = handlers.build()
@@ -24,10 +27,16 @@ def application(served: bentoml.Service[Any], is_main: bool) -> ASGIApp:
     return application.build(served, settings, is_main)
 
 
+def prepare() -> None:
+    """Set up the main process, before it starts workers."""
+    bento.prepare()
+    log_format.configure_main(settings.log_format)
+
+
 class DriftMonitor:
     """Compares the newest predictions with the reference, in one process, and exports the result as metrics."""
 
-    prepare = bentoml.on_deployment(bento.prepare)
+    prepare = bentoml.on_deployment(prepare)
 
     def __init__(self) -> None:
         from serving.worker.drift_monitor import DriftMonitorWorker  # as above
@@ -44,14 +53,14 @@ drift_monitor = bento.service(
     application,
     name="imip_drift_monitor",
     workers=1,
-    envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # TensorFlow's start-up messages are not JSON
+    envs=[{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "2"}],  # without TensorFlow's greetings in the log
 )
 
 
 class Imip:
     """Analyses of medical images, for research and teaching only, never for diagnosis."""
 
-    prepare = bentoml.on_deployment(bento.prepare)
+    prepare = bentoml.on_deployment(prepare)
     if settings.drift_monitor == "beside":
         monitor = bentoml.depends(drift_monitor)  # started with this service; they share only the database
 

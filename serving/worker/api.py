@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 
 from imip.settings import Settings
 from monitoring.log.writer import PredictionLog
-from serving import analysis_metrics, model_store
+from serving import analysis_metrics, model_store, output
 from serving.pipeline import Pipeline
 from serving.routes.queries import Queries
 from serving.schemas.meta import meta
@@ -28,6 +28,7 @@ class ApiWorker:
         cards = [module.card for module in modules.values()]
         routes.state.queries = Queries(self._log.engine, meta(cards, settings), settings.upload_seconds)
         self._metrics = ProcessMetrics("api", lambda: self.pipeline.ready)
+        output.silence()
 
     def close(self) -> None:
         self._metrics.stop()

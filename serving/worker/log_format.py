@@ -1,20 +1,29 @@
 """Logging: JSON lines for machines, readable lines on a terminal, and nothing a client wrote in either.
 
 A traceback keeps its frames and the exception's type; the exception's message is left out, since libraries
-quote the data they choke on.
+quote the data they choke on. So is the text of warnings.
 """
 
 import logging
 import logging.config
+import os
 import sys
+import threading
 import traceback
+import warnings
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from serving import output
+
+Style = Literal["auto", "json", "text"]
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+TRACE = 3000  # characters: a pipe takes lines of up to 4096 bytes whole, whoever else writes to it
+
+log = logging.getLogger("imip.process")
 
 
 class _WithoutMessages:
@@ -27,6 +36,9 @@ class _WithoutMessages:
 
 class JsonLines(_WithoutMessages, JsonFormatter):
     """One JSON object a line, with the time in UTC."""
+
+    def formatException(self, info: ExceptionInfo) -> str:  # noqa: N802
+        return super().formatException(info)[-TRACE:]
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -48,9 +60,52 @@ class _Flatten(logging.Filter):
         return True
 
 
-def configure(style: Literal["auto", "json", "text"]) -> None:
-    """Send all logs of this process to standard error in one style."""
-    chosen = style if style != "auto" else ("text" if sys.stderr.isatty() else "json")
+def configure(style: Style) -> None:
+    """Send all logs of a worker to standard error in one style."""
+    stream = output.inherited()
+    _configure("json" if stream or _is_json(style) else "text", stream or sys.stderr)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda thread: _log_uncaught(thread.exc_type, thread.exc_value, thread.exc_traceback)
+    warnings.showwarning = _log_warning
+
+
+def configure_main(style: Style) -> None:
+    """Make the log of the process that starts the workers one of JSON lines; as text, it is BentoML's own."""
+    if _is_json(style):
+        _configure("json", output.capture())
+        logging.getLogger("bentoml.serve").setLevel("INFO")  # where it listens
+
+
+def log_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends this process, with what it says: it takes no scan. Settings may not have been read yet."""
+    if not _is_json(os.environ.get("IMIP_LOG_FORMAT", "auto")):
+        return sys.__excepthook__(kind, error, trace)
+    _configure("json", output.inherited() or output.capture())
+    log.critical("uncaught", exc_info=(kind, error, trace), extra={"fields": {"error": str(error)[:TRACE]}})
+
+
+def _is_json(style: str) -> bool:
+    """Tell whether a style means JSON here; what is none is as `auto`."""
+    return style == "json" or (style != "text" and not sys.stderr.isatty())
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    log.error("uncaught", exc_info=(kind, error or BaseException(), trace))  # its message is not logged
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    log.warning("warning", extra={"fields": {"category": category.__name__, "place": f"{filename}:{lineno}"}})
+
+
+def _configure(style: Literal["json", "text"], stream: TextIO) -> None:
+    bentomls: dict[str, object] = {"level": "WARNING", "handlers": [], "propagate": True}  # it gave them handlers
     logging.config.dictConfig(
         {
             "version": 1,
@@ -67,15 +122,18 @@ def configure(style: Literal["auto", "json", "text"]) -> None:
             "handlers": {
                 "stderr": {
                     "class": "logging.StreamHandler",
-                    "formatter": chosen,
-                    "filters": ["flatten"] if chosen == "json" else [],
+                    "stream": stream,
+                    "formatter": style,
+                    "filters": ["flatten"] if style == "json" else [],
                 }
             },
             "root": {"level": "INFO", "handlers": ["stderr"]},
             "loggers": {
                 "alembic": {"level": "WARNING"},
-                "bentoml": {"level": "WARNING", "handlers": [], "propagate": True},
-                "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
+                "bentoml": bentomls,
+                "circus": bentomls,
+                "uvicorn": bentomls,
+                "uvicorn.error": bentomls,
                 "httpx": {"level": "WARNING"},
                 "python_multipart": {"level": "ERROR"},  # its warnings quote bytes of the form
             },

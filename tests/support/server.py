@@ -22,6 +22,7 @@ from prometheus_client.samples import Sample
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 90.0
+SERVICE = "service:service"
 PROBLEM = "application/problem+json"
 
 
@@ -103,10 +104,10 @@ def total(samples: list[Sample], name: str, **labels: str) -> float:
 
 
 @contextmanager
-def running(root: Path, **settings: str) -> Iterator[Server]:
+def running(root: Path, target: str = SERVICE, **settings: str) -> Iterator[Server]:
     """A server of these settings, ready; stopped at the end. Everything it may write lies under `root`."""
     port = free_port()
-    server = Server(root, port, launch(root, port, **settings))
+    server = Server(root, port, launch(root, port, target, **settings))
     try:
         server.wait_until_ready()
         yield server
@@ -114,7 +115,7 @@ def running(root: Path, **settings: str) -> Iterator[Server]:
         server.stop()
 
 
-def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
+def launch(root: Path, port: int, target: str = SERVICE, **settings: str) -> "subprocess.Popen[bytes]":
     """Start a server and do not wait for it."""
     for folder in ("bentoml", "tmp", "home"):
         (root / folder).mkdir(exist_ok=True)
@@ -131,7 +132,7 @@ def launch(root: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":
     }
     with (root / "log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", "service:service", "--host", "127.0.0.1", "--port", str(port)],
+            [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)],
             cwd=REPOSITORY,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """The drift monitor as it runs beside the API: a drifted stream is noticed, an undrifted one is not, once for all."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,11 @@ def test_a_report_is_made_in_the_background_and_kept(replicas: tuple[Server, Ser
     page = one.http.get("/reports/drift")
     assert page.headers["content-type"].startswith("text/html")
     assert "brain-tumor" in page.text and "not a medical device" in page.text
+
+
+def test_tensorflow_writes_no_line_of_its_own_into_the_log(replicas: tuple[Server, Server, Engine, Reference]) -> None:
+    for server in replicas[:2]:
+        assert all(json.loads(line)["event"] for line in server.log().splitlines())
 
 
 def test_another_monitor_takes_over(replicas: tuple[Server, Server, Engine, Reference]) -> None:
