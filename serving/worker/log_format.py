@@ -60,6 +60,14 @@ class _Flatten(logging.Filter):
         return True
 
 
+class _FirstLine(logging.Filter):
+    """Leave out what asyncio quotes below its message: tasks, callbacks, and what these hold."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().partition("\n")[0], None
+        return True
+
+
 def configure(style: Style) -> None:
     """Send all logs of a worker to standard error in one style."""
     stream = output.inherited()
@@ -110,7 +118,7 @@ def _configure(style: Literal["json", "text"], stream: TextIO) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"flatten": {"()": _Flatten}},
+            "filters": {"flatten": {"()": _Flatten}, "first line": {"()": _FirstLine}},
             "formatters": {
                 "text": {"()": Readable, "format": "%(asctime)s %(levelname)s %(message)s", "datefmt": "%H:%M:%S"},
                 "json": {
@@ -130,6 +138,7 @@ def _configure(style: Literal["json", "text"], stream: TextIO) -> None:
             "root": {"level": "INFO", "handlers": ["stderr"]},
             "loggers": {
                 "alembic": {"level": "WARNING"},
+                "asyncio": {"filters": ["first line"]},
                 "bentoml": bentomls,
                 "circus": bentomls,
                 "uvicorn": bentomls,

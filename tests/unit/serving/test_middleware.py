@@ -5,7 +5,11 @@ import contextlib
 import io
 import json
 import logging
-from collections.abc import Awaitable, Callable
+import sys
+import threading
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -55,20 +59,28 @@ def test_a_crash_becomes_a_problem_that_does_not_say_what_it_choked_on() -> None
     assert SECRET not in answer.text
 
 
-@pytest.mark.parametrize("style", ["json", "text"])
-def test_a_crash_is_logged_with_its_trace_and_without_its_message(style: Any) -> None:
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level
+@contextmanager
+def written(style: Any) -> Iterator[io.StringIO]:
+    """What this process logs in a style, configured as a worker's."""
+    root, log = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, warnings.showwarning
     try:
         log_format.configure(style)
         (handler,) = root.handlers
-        written = io.StringIO()
         assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(written)
-        ask(edge(crash))
+        handler.setStream(log)
+        yield log
     finally:
-        root.handlers[:], root.level = kept
-    text = written.getvalue()
+        root.handlers[:], root.level = handlers, level
+        sys.excepthook, threading.excepthook, warnings.showwarning = hooks
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_crash_is_logged_with_its_trace_and_without_its_message(style: Any) -> None:
+    with written(style) as log:
+        ask(edge(crash))
+    text = log.getvalue()
     assert "ValueError" in text and "in crash" in text
     assert SECRET not in text.replace('f"cannot parse {SECRET}"', "")
     if style == "json":
@@ -76,6 +88,45 @@ def test_a_crash_is_logged_with_its_trace_and_without_its_message(style: Any) ->
         assert [line["event"] for line in lines] == ["failed", "request"]
         assert lines[0]["request_id"] == lines[1]["request_id"]
         assert (lines[1]["route"], lines[1]["status"]) == ("/work", 500)
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_nobody_caught_is_logged_without_its_message(style: Any) -> None:
+    def crash() -> None:
+        raise ValueError("".join(("Canary^", "Quillon")))
+
+    async def forgotten() -> None:
+        asyncio.get_running_loop().call_soon(crash)
+        await asyncio.sleep(0.01)
+
+    with written(style) as log:
+        asyncio.run(forgotten())
+        thread = threading.Thread(target=crash)
+        thread.start()
+        thread.join()
+        warnings.showwarning("".join(("Canary^", "Quillon")), UserWarning, "scan.py", 7)
+        logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: %r", ValueError(SECRET))
+    text = log.getvalue()
+    assert text.count("in crash") == 2
+    assert "Task exception was never retrieved" in text and "UserWarning" in text and "scan.py:7" in text
+    assert SECRET not in text
+
+
+def test_a_very_deep_crash_makes_a_line_that_a_pipe_takes_whole() -> None:
+    def one(depth: int) -> None:
+        other(depth - 1) if depth else [][0]
+
+    def other(depth: int) -> None:
+        one(depth)
+
+    with written("json") as log:
+        try:
+            one(300)
+        except IndexError:
+            logging.getLogger("imip").exception("failed")
+    (line,) = log.getvalue().splitlines()
+    assert "in one" in json.loads(line)["exc_info"]
+    assert len(line) < 4096
 
 
 def test_an_application_that_does_not_answer_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:
