@@ -1,10 +1,13 @@
 """The ASGI application of one worker: BentoML's own, our errors answered, our middleware around it."""
 
 import logging
+import os
+from collections.abc import Collection
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from bentoml import Service
+from bentoml import Service, server_context
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +21,7 @@ from serving import bento, openapi, problems
 from serving.middleware import CLIENT_CLOSED, Edge, Failures, Places
 from serving.routes import handlers
 from serving.worker import log_format
+from serving.worker_balance import Balance, Balancing, Board
 
 # Requests to the prediction log that one worker holds at once. They share its threads with /readyz and /metrics, and
 # the 5 connections that its engine keeps open with the log's writer.
@@ -39,7 +43,17 @@ def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp
     app: Starlette = bento.AppFactory(service, is_main, answer, document)()
     analyses = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))
     reads = dict.fromkeys((route.path for route in handlers.OF_THE_LOG), Places(LOG_REQUESTS))
-    return Edge(app, routes=_routes(app, service), places=analyses | reads)
+    edge = Edge(app, routes=_routes(app, service), places=analyses | reads)
+    return _balanced(edge, analyses)
+
+
+def _balanced(app: ASGIApp, routes: Collection[str]) -> ASGIApp:
+    """Return an application whose workers share connections, where there is a folder that they share."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if os.name != "posix" or folder is None:
+        return app
+    board = Board(Path(folder) / "worker-loads", server_context.worker_index or 0)
+    return Balancing(app, routes, Balance(board))
 
 
 def answer(request: Request, error: Exception) -> Response | None:
