@@ -31,7 +31,7 @@ POSTGRESQL = {  # a database that is gone shall be noticed in seconds, not in TC
 
 
 def connect(url: str) -> Engine:
-    """Return an engine for a database. Nothing is opened before its first use.
+    """Return an engine for a database. Nothing is opened before its first use, and no error quotes a row.
 
     Raises sqlalchemy.exc.ArgumentError if the URL is none.
     """
@@ -39,13 +39,14 @@ def connect(url: str) -> Engine:
     if target.get_backend_name() == "sqlite":
         if target.database:
             Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(target, connect_args={"timeout": SQLITE_WAIT_SECONDS})
+        engine = create_engine(target, connect_args={"timeout": SQLITE_WAIT_SECONDS}, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if target.drivername == "postgresql":
         target = target.set(drivername="postgresql+psycopg")
-    return create_engine(target, connect_args=POSTGRESQL, pool_pre_ping=True)
+    # A connection may have been cut while nobody used it: it is tried at each use, and another is opened.
+    return create_engine(target, connect_args=POSTGRESQL, pool_pre_ping=True, hide_parameters=True)
 
 
 def migrate(engine: Engine) -> None:

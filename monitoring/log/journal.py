@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select
 
-from monitoring.database import connect, insert_into, migrate
+from monitoring.database import connect, migrate
+from monitoring.log import rows as log_rows
 from monitoring.tables import predictions
 
 REPLAY_ROWS = 500  # in one transaction
@@ -52,15 +53,10 @@ class Journal:
             waiting = connection.execute(oldest).mappings().all()
         if not waiting:
             return 0
-        _add_unknown(engine, [{name: value for name, value in row.items() if name != "id"} for row in waiting])
+        log_rows.insert(engine, [{name: value for name, value in row.items() if name != "id"} for row in waiting])
         with self._engine.begin() as connection:
             connection.execute(delete(predictions).where(predictions.c.id.in_([row["id"] for row in waiting])))
         return len(waiting)
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _add_unknown(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
-    with engine.begin() as connection:
-        connection.execute(insert_into(engine, predictions).on_conflict_do_nothing(), rows)

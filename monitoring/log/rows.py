@@ -1,14 +1,16 @@
-"""A prediction as a row of the log, and back."""
+"""A prediction as a row of the log, and back; rows into a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import RowMapping
+from sqlalchemy import Engine, RowMapping
 
 from imip.prediction import LOGGED, Prediction
+from monitoring.database import insert_into
+from monitoring.tables import predictions
 
 EMBEDDING = np.dtype("<f2")  # half the space of float32; its rounding is far below the spread of embeddings
 
@@ -27,6 +29,15 @@ STORED: dict[str, Callable[[Any], Any]] = {  # the other fields are stored as th
 def to_row(prediction: Prediction) -> dict[str, Any]:
     """Return the columns of `monitoring.tables.predictions` but for its id."""
     return {name: STORED.get(name, _same)(getattr(prediction, name)) for name in LOGGED}
+
+
+def insert(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
+    """Commit rows, all or none. Those that are there already, since only the answer to their commit was lost, stay.
+
+    Raises sqlalchemy.exc.SQLAlchemyError if the database does not take them.
+    """
+    with engine.begin() as connection:
+        connection.execute(insert_into(engine, predictions).on_conflict_do_nothing(), rows)
 
 
 def from_row(row: RowMapping) -> Prediction:

@@ -24,9 +24,8 @@ from imip.settings import Settings
 from monitoring import metrics
 from monitoring.database import connect, migrate
 from monitoring.lease import Lease
-from monitoring.log.insertion import Insertion
 from monitoring.log.journal import Journal, JournalFull
-from monitoring.log.rows import to_row
+from monitoring.log.rows import insert, to_row
 
 BATCH = 256  # rows of one transaction at most
 PROBE = "log-probe"
@@ -46,7 +45,6 @@ class PredictionLog:
         """
         self.engine, self._journal, self._spools = engine, journal, spools and journal is not None
         self._full = False  # the journal
-        self._insertion = Insertion(engine)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._up = False
         if journal is None:
@@ -109,7 +107,6 @@ class PredictionLog:
             else:
                 for _, future in batch:
                     future.set_result(None)
-        self._insertion.close()
 
     def _more(self) -> Iterator[Waiting]:
         """Yield what waits already, as far as it fits into one batch."""
@@ -127,7 +124,7 @@ class PredictionLog:
         if self._up:
             start = perf_counter()
             try:
-                self._insertion(rows)
+                insert(self.engine, rows)
             except SQLAlchemyError as fault:
                 self._lost(fault)
             else:

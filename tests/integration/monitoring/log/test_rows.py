@@ -1,14 +1,14 @@
-"""The log's own insertion: the same rows as SQLAlchemy's, all or none, and again after the connection was lost."""
+"""Rows into a database: all or none, each once, and again after the connection was lost."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitoring.database import connect, migrate
-from monitoring.log.insertion import Insertion
+from monitoring.log.rows import insert
 from monitoring.tables import predictions
 from tests.support.logged import prediction
 from tests.support.postgres import Postgres
@@ -27,43 +27,36 @@ def kept(database: Engine) -> list[dict[str, Any]]:
     return [{name: value for name, value in one.items() if name != "id"} for one in found]
 
 
-def test_it_keeps_what_sqlalchemy_would(database: Engine) -> None:
+def test_rows_come_back_as_they_were(database: Engine) -> None:
     rows = [row(at=datetime(2025, 3, 5, 12, tzinfo=UTC) + timedelta(microseconds=step)) for step in (0, 1, 999_999)]
-    Insertion(database)(rows)
-    ours = kept(database)
-    with database.begin() as connection:
-        connection.execute(predictions.delete())
-        connection.execute(insert(predictions), rows)
-    assert ours == kept(database) == rows
+    insert(database, rows)
+    assert kept(database) == rows
 
 
 def test_one_bad_row_keeps_all_out_and_the_next_call_works(database: Engine) -> None:
-    insertion = Insertion(database)
     first = row()
-    insertion([first])
+    insert(database, [first])
     with pytest.raises(SQLAlchemyError):
-        insertion([row(), row(label=None)])
+        insert(database, [row(), row(label=None)])
     last = row()
-    insertion([last])
+    insert(database, [last])
     assert [one["request_id"] for one in kept(database)] == [first["request_id"], last["request_id"]]
 
 
 def test_a_row_that_is_there_already_is_left_alone(database: Engine) -> None:
     first = row()
-    insertion = Insertion(database)
     for _ in range(2):
-        insertion([first])
+        insert(database, [first])
     assert kept(database) == [first]
 
 
 def test_a_connection_cut_while_nobody_wrote_is_not_noticed(postgres: Postgres) -> None:
     engine = connect(postgres.database())
     migrate(engine)
-    insertion = Insertion(engine)
-    insertion([row()])
+    insert(engine, [row()])
     with postgres.gone():
         pass
-    insertion([row()])
+    insert(engine, [row()])
     engine.dispose()
     assert len(kept(engine)) == 2
 
@@ -71,13 +64,12 @@ def test_a_connection_cut_while_nobody_wrote_is_not_noticed(postgres: Postgres) 
 def test_a_lost_connection_is_told_without_the_row_and_opened_again(postgres: Postgres) -> None:
     engine = connect(postgres.database())
     migrate(engine)
-    insertion = Insertion(engine)
-    insertion([row()])
+    insert(engine, [row()])
     with postgres.gone():
         for _ in range(2):
             with pytest.raises(SQLAlchemyError) as told:
-                insertion([row(label="Canary")])
+                insert(engine, [row(label="Canary")])
             assert "Canary" not in str(told.value)
-    insertion([row()])
+    insert(engine, [row()])
     engine.dispose()
     assert len(kept(engine)) == 2
