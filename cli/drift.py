@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.log import Module, Since, Until, need, utc, watched
+from cli.log import Module, Since, Until, checker_of, need, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +24,17 @@ DETECTORS = ("alibi_detect", "monitor")  # the library, and the extra that bring
 
 @drift.command()
 def check(module: Module = "brain-tumor", since: Since = None, until: Until = None) -> None:
-    """Compare the newest findings with the reference now. Exits with 3 if they have drifted."""
+    """Compare the newest predictions with the reference now. Exits with 3 if they have drifted."""
     from monitoring.drift import checks
     from monitoring.log.queries import Filter
 
     need(*DETECTORS)
-    engine, watch = watched(module)
-    found = watch.check("manual", Filter(since=utc(since), until=utc(until)))
+    engine, checker = checker_of(module)
+    found = checker.check("manual", Filter(since=utc(since), until=utc(until)))
     if found is None:
-        raise typer.Exit(_say("Too few independent findings to say anything."))
+        raise typer.Exit(_say("Too few independent predictions to say anything."))
     checks.keep(engine, found)
-    typer.echo(f"{found.window_size} independent findings of {found.window_rows}, {found.since} to {found.until},")
+    typer.echo(f"{found.window_size} independent predictions of {found.window_rows}, {found.since} to {found.until},")
     typer.echo(f"against reference {found.reference} of {found.reference_size}:\n{_table(found.detectors)}")
     if found.drifted:
         raise typer.Exit(DRIFTED)
@@ -55,16 +55,16 @@ def reference(
     if shipped == (since is not None):
         raise typer.BadParameter("Name either the first moment with --from, or --shipped.")
     need(*DETECTORS)
-    engine, watch = watched(module)
-    used = watch.reference()
-    made = watch.artifact if shipped else watch.logged(Filter(since=utc(since), until=utc(until)))
+    engine, checker = checker_of(module)
+    used = checker.reference()
+    made = checker.artifact if shipped else checker.logged(Filter(since=utc(since), until=utc(until)))
     if made is None:
-        raise typer.Exit(_say("Too few independent findings for a reference."))
+        raise typer.Exit(_say("Too few independent predictions for a reference."))
     typer.echo(f"In use: {_described(used)}\nNew:    {_described(made)}")
-    typer.echo(f"The new one, seen from the one in use:\n{_table(watch.results(used, made.findings))}")
+    typer.echo(f"The new one, seen from the one in use:\n{_table(checker.results(used, made.predictions))}")
     if not yes:
         typer.confirm("What is like the new one counts as normal from now on. Use it?", abort=True)
-    store(engine, watch.card, made)
+    store(engine, checker.card, made)
     typer.echo("In use from the next check on; the earlier ones stay in the log.")
 
 
@@ -144,19 +144,19 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
     from serving.drift_monitor import served
 
     need(*DETECTORS)
-    _, watch = watched(module)
-    used, model = watch.reference(), served(module)
+    _, checker = checker_of(module)
+    used, model = checker.reference(), served(module)
     scans = tqdm(stream, total=number, desc=name, unit="scan")
-    findings = PredictionArrays.of((analyse(scan, model).prediction for scan in scans), used.findings.names)
-    findings = findings.take(independent_rows(findings, used.kinship))
-    few = len(findings) < 2  # a scatter takes two
-    told = "Too few to say anything." if few else _table(watch.results(used, findings))
-    typer.echo(f"{name}: {len(findings)} independent findings of {number}\n{told}")
+    predictions = PredictionArrays.of((analyse(scan, model).prediction for scan in scans), used.predictions.names)
+    predictions = predictions.take(independent_rows(predictions, used.near_duplicate_limits))
+    few = len(predictions) < 2  # a scatter takes two
+    told = "Too few to say anything." if few else _table(checker.results(used, predictions))
+    typer.echo(f"{name}: {len(predictions)} independent predictions of {number}\n{told}")
 
 
 def _described(reference: "Reference") -> str:
     origin = f"predictions from {reference.since} to {reference.until}" if reference.since else "the artifact's own"
-    return f"{reference.version}, {len(reference.findings)} independent findings, {origin}"
+    return f"{reference.version}, {len(reference.predictions)} independent predictions, {origin}"
 
 
 def _table(results: "Sequence[Result]") -> str:

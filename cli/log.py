@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from imip.settings import Settings
-    from monitoring.drift.checker import Watch
+    from monitoring.drift.checker import DriftChecker
     from monitoring.performance.types import Interval
 
 log = typer.Typer(no_args_is_help=True, help="The prediction log.")
@@ -77,31 +77,33 @@ def migrate() -> None:
 def report_drift(
     out: Annotated[Path, typer.Option(help="HTML file to write")], module: Module = "brain-tumor", weeks: Weeks = 12
 ) -> None:
-    """Write a page that sets the newest findings beside the reference. Needs the extra `report`."""
+    """Write a page that sets the newest predictions beside the reference. Needs the extra `report`."""
     from monitoring.performance.weekly import performance
     from monitoring.reports.page import ReportFacts, drift_report
 
     need("evidently", "report")
-    engine, watch = watched(module)
-    reference = watch.reference()
-    window = watch.window(reference)
+    engine, checker = checker_of(module)
+    reference = checker.reference()
+    window = checker.window(reference)
     if window is None:
-        typer.echo("The prediction log holds no finding of this model yet.", err=True)
+        typer.echo("The prediction log holds no prediction of this model yet.", err=True)
         raise typer.Exit(1)
     facts = ReportFacts(
         module=module,
-        sought=watch.card.target_labels,
-        level=watch.settings.level,
-        model_version=watch.card.version,
+        sought=checker.card.target_labels,
+        level=checker.settings.level,
+        model_version=checker.card.version,
         reference_version=reference.version,
         first=window.first[0],
         last=window.last[0],
         made=datetime.now(UTC),
     )
     quality = performance(engine, module, datetime.now(UTC) - timedelta(weeks=weeks))
-    before, now = (findings.watched(watch.settings.features) for findings in (reference.findings, window.findings))
+    before, now = (
+        predictions.watched(checker.settings.features) for predictions in (reference.predictions, window.predictions)
+    )
     out.write_text(drift_report(before, now, quality, facts), encoding="utf-8")
-    typer.echo(f"{len(window.findings)} findings against {len(reference.findings)}: {out.name}")
+    typer.echo(f"{len(window.predictions)} predictions against {len(reference.predictions)}: {out.name}")
 
 
 def performance(module: Module = "brain-tumor", weeks: Weeks = 12) -> None:
@@ -129,13 +131,13 @@ def opened(settings: "Settings") -> "Engine":
     return engine
 
 
-def watched(module: str) -> "tuple[Engine, Watch]":
-    """Return the log and one module under watch; end the command if there is no such module."""
+def checker_of(module: str) -> "tuple[Engine, DriftChecker]":
+    """Return the log and the drift checker of a module; end the command if there is no such module."""
     from imip.errors import UnknownModule
     from serving import drift_monitor
 
     try:
-        return drift_monitor.watched(module)
+        return drift_monitor.checker_of(module)
     except UnknownModule as fault:
         raise typer.BadParameter(str(fault)) from fault
 

@@ -1,1 +1,1 @@
-"""The stream of findings: what is counted and measured about them. Knows nothing of HTTP."""
+"""The stream of predictions: what is counted and measured about them. Knows nothing of HTTP."""

@@ -17,7 +17,7 @@ ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age
 
 
 def show_check(check: Check, window: int, before: Check | None = None) -> None:
-    """Set the gauges to a check; `window` is how many findings were wanted, `before` the check shown until now."""
+    """Set the gauges to a check; `window` is how many predictions were wanted, `before` the check shown until now."""
     module = check.module
     if before is not None and before.reference != check.reference:
         metrics.drift_reference_info.labels(module, before.reference).set(0)

@@ -39,7 +39,7 @@ confidence = Histogram(
     ["module"],
     buckets=RATIO_BUCKETS,
 )
-warnings = Counter("imip_warnings", "Warnings given with findings", ["module", "warning"])
+warnings = Counter("imip_warnings", "Warnings given with predictions", ["module", "warning"])
 rejections = Counter("imip_rejections", "Requests refused, a full worker's among them", ["reason"])
 upload_size = Histogram("imip_upload_size_bytes", "Size of the scans analysed", ["format"], buckets=BYTE_BUCKETS)
 dicom_scans = Counter(
@@ -124,7 +124,7 @@ log_retention_time = newest("imip_log_retention_seconds", "Age at which predicti
 log_retention_rows = newest("imip_log_retention_rows", "Predictions beyond which the oldest are deleted")
 log_pruned = Counter("imip_log_pruned_rows", "Predictions, checks and feedback deleted as too old or too many")
 
-feedback_given = Counter("imip_feedback", "Labels that reviewers gave to findings", ["module"])
+feedback_given = Counter("imip_feedback", "Labels that reviewers gave to predictions", ["module"])
 labelled_findings = newest(
     "imip_labelled_findings",
     "Predictions of the last weeks whose label a reviewer gave, by both labels and the confidence",
@@ -135,7 +135,7 @@ labelled_findings = newest(
 )
 estimated_accuracy = newest(
     "imip_estimated_accuracy_ratio",
-    "Accuracy of the last findings as their calibrated confidence lets expect it; no label was seen",
+    "Accuracy of the last predictions as their calibrated confidence lets expect it; no label was seen",
     "module",
 )
 
@@ -153,7 +153,7 @@ drift_feature_detected = newest(
     "imip_drift_feature_detected", "1 if the feature drifts, the false discovery rate controlled", "module", "feature"
 )
 drift_window_fill = newest(
-    "imip_drift_window_fill_ratio", "Independent findings in the last check's window, of those wanted", "module"
+    "imip_drift_window_fill_ratio", "Independent predictions in the last check's window, of those wanted", "module"
 )
 drift_reference_findings = newest(
     "imip_drift_reference_findings", "Predictions in the reference of the last check", "module"

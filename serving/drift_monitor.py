@@ -12,7 +12,7 @@ from imip.inference.module import AnalysisModule
 from imip.modules import load
 from imip.settings import Settings
 from monitoring.database import connect, migrate
-from monitoring.drift.checker import Watch
+from monitoring.drift.checker import DriftChecker
 from monitoring.drift.monitor import Chore, Monitor
 from monitoring.drift.reference import artifact_reference
 from monitoring.gauges import show_log, show_performance
@@ -29,14 +29,14 @@ RETENTION_SECONDS = 600.0
 def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
     engine = connect(settings.database)
-    watches = [_watch(engine, settings, tag) for tag in tags.values()]
+    checkers = [_checker(engine, settings, tag) for tag in tags.values()]
     reports = find_spec("evidently") is not None
     retention = settings.retention_days, settings.retention_rows
     return Monitor(
         engine,
-        watches,
+        checkers,
         exports=[
-            Chore(partial(show_performance, engine, [watch.card for watch in watches]), EXPORT_SECONDS),
+            Chore(partial(show_performance, engine, [checker.card for checker in checkers]), EXPORT_SECONDS),
             Chore(partial(show_log, engine, *retention), EXPORT_SECONDS),
         ],
         chores=[
@@ -47,7 +47,7 @@ def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     )
 
 
-def watched(module: str) -> tuple[Engine, Watch]:
+def checker_of(module: str) -> tuple[Engine, DriftChecker]:
     """Return the log and one module as the settings of this process want them, for a command.
 
     Raises UnknownModule if the settings do not enable it.
@@ -55,7 +55,7 @@ def watched(module: str) -> tuple[Engine, Watch]:
     settings = Settings()
     engine = connect(settings.database)
     migrate(engine)
-    return engine, _watch(engine, settings, _tag(settings, module))
+    return engine, _checker(engine, settings, _tag(settings, module))
 
 
 def served(module: str) -> AnalysisModule:
@@ -69,7 +69,7 @@ def _tag(settings: Settings, module: str) -> str:
     return model_store.pinned(settings)[module]
 
 
-def _watch(engine: Engine, settings: Settings, tag: str) -> Watch:
+def _checker(engine: Engine, settings: Settings, tag: str) -> DriftChecker:
     folder = model_store.folder(tag)
     card = read_card(folder)
-    return Watch(engine, card, artifact_reference(folder, card), settings.drift_of(card.module))
+    return DriftChecker(engine, card, artifact_reference(folder, card), settings.drift_of(card.module))

@@ -1,4 +1,4 @@
-"""One module under watch: when its next drift check is due, and the check itself, with everything kept warm."""
+"""The drift checks of one module: when the next one is due, and the check itself, its detectors kept warm."""
 
 import time
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from monitoring.drift.reference import Reference, current, logged_reference
 from monitoring.drift.window import Window, take_window
 from monitoring.log.queries import Filter, newer
 
-LEAST = 20  # independent findings; fewer say too little
-REFERENCE = 500  # independent findings of a reference made from the log, at most
+LEAST = 20  # independent predictions; fewer say too little
+REFERENCE = 500  # independent predictions of a reference made from the log, at most
 ALL = Filter()
 
 
-class Watch:
-    """One module under watch: its reference, its warm detectors, and how far it was looked at."""
+class DriftChecker:
+    """Checks one module for drift: holds its reference, its warm detectors, and how far it has looked."""
 
     def __init__(self, engine: Engine, card: Card, artifact: Reference, settings: DriftSettings) -> None:
         """`artifact`: the reference that the module's artifact brings."""
@@ -32,7 +32,7 @@ class Watch:
         self._vain = False  # whether the last attempt led to no check, and another is to wait its time
 
     def due(self) -> bool:
-        """Tell whether enough findings are new, or any for long enough."""
+        """Tell whether enough predictions are new, or any for long enough."""
         last = checks.latest(self._engine, self.card.module, self.card.version)
         new = newer(self._engine, self.card.module, last.position if last else None, self.settings.every)
         waited = time.monotonic() - self._attempted >= self.settings.seconds
@@ -43,27 +43,27 @@ class Watch:
         return current(self._engine, self.card, self.artifact)
 
     def window(self, reference: Reference, wanted: Filter = ALL) -> Window | None:
-        """Return the newest independent findings; None if there is no finding."""
+        """Return the newest independent predictions; None if there is no prediction."""
         return take_window(self._engine, self.card, reference, self.settings.window, wanted)
 
     def logged(self, wanted: Filter) -> Reference | None:
         """Return a reference of the newest logged predictions asked for; None if too few are independent."""
         used = self.reference()
         window = take_window(self._engine, self.card, used, REFERENCE, wanted)
-        if window is None or len(window.findings) < LEAST:
+        if window is None or len(window.predictions) < LEAST:
             return None
-        return logged_reference(window.findings, used.kinship, window.first[0], window.last[0])
+        return logged_reference(window.predictions, used.near_duplicate_limits, window.first[0], window.last[0])
 
-    def results(self, reference: Reference, findings: PredictionArrays) -> tuple[Result, ...]:
-        """Return what each detector says of independent findings."""
+    def results(self, reference: Reference, predictions: PredictionArrays) -> tuple[Result, ...]:
+        """Return what each detector says of independent predictions."""
         if self._warm[0] != reference.version:
             from monitoring.drift.detectors import detectors  # brings TensorFlow, which no idle monitor needs
 
-            self._warm = reference.version, detectors(reference.findings, self.card.possible_labels, self.settings)
-        return tuple(detector(findings) for detector in self._warm[1])
+            self._warm = reference.version, detectors(reference.predictions, self.card.possible_labels, self.settings)
+        return tuple(detector(predictions) for detector in self._warm[1])
 
     def check(self, trigger: Trigger, wanted: Filter = ALL) -> Check | None:
-        """Compare the newest findings with the reference.
+        """Compare the newest predictions with the reference.
 
         None if too few of them are independent, or if the monitor has compared these already.
         """
@@ -72,11 +72,11 @@ class Watch:
         self._vain = True  # unless it comes to an end
         reference = self.reference()
         window = self.window(reference, wanted)
-        if window is None or len(window.findings) < LEAST:
+        if window is None or len(window.predictions) < LEAST:
             return None
         if trigger == "monitor" and self._is_known(window, reference):
             return None
-        results = self.results(reference, window.findings)
+        results = self.results(reference, window.predictions)
         self._vain = False
         return Check.of(
             results,
@@ -84,8 +84,8 @@ class Watch:
             module=self.card.module,
             version=self.card.version,
             reference=reference.version,
-            reference_size=len(reference.findings),
-            window_size=len(window.findings),
+            reference_size=len(reference.predictions),
+            window_size=len(window.predictions),
             window_rows=window.rows,
             since=window.first[0],
             until=window.last[0],

@@ -24,7 +24,7 @@ SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float
 def detectors(reference: PredictionArrays, labels: Sequence[str], settings: DriftSettings) -> tuple[Detector, ...]:
     """Return the detectors that the settings name, in that order, for windows of one module.
 
-    `labels` are all that a finding of the module can have. Raises ValueError if a feature is not in the reference.
+    `labels` are all that a prediction of the module can have. Raises ValueError if a feature is not in the reference.
     """
     make: Mapping[str, Callable[[], Detector]] = {
         EmbeddingDrift.name: lambda: EmbeddingDrift(reference, settings.level, settings.permutations),
@@ -110,9 +110,9 @@ class FeatureDrift:
         threshold = self._distance(self._level * max(1, int(drifted.sum())) / len(shifts), len(window))
         return Result(self.name, ranked[0].statistic, threshold, float(adjusted.min()), bool(drifted.any()), ranked)
 
-    def _columns(self, findings: PredictionArrays) -> NDArray[np.float32]:
-        named = {CONFIDENCE: findings.confidences}
-        columns = [named[name] if name in named else findings.feature(name) for name in self._names]
+    def _columns(self, predictions: PredictionArrays) -> NDArray[np.float32]:
+        named = {CONFIDENCE: predictions.confidences}
+        columns = [named[name] if name in named else predictions.feature(name) for name in self._names]
         return np.stack(columns, axis=1)
 
     def _distance(self, p_value: float, size: int) -> float:
@@ -141,5 +141,5 @@ class LabelDrift:
         threshold = float(chi2.isf(self._level, max(1, freedom)))
         return Result(self.name, float(statistics[0]), threshold, p_value, p_value <= self._level)
 
-    def _coded(self, findings: PredictionArrays) -> NDArray[np.int64]:
-        return np.array([[self._codes[label]] for label in findings.labels.tolist()], np.int64)
+    def _coded(self, predictions: PredictionArrays) -> NDArray[np.int64]:
+        return np.array([[self._codes[label]] for label in predictions.labels.tolist()], np.int64)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from monitoring import metrics
 from monitoring.database import migrate
 from monitoring.drift import checks
-from monitoring.drift.checker import Watch
+from monitoring.drift.checker import DriftChecker
 from monitoring.drift.checks import Check
 from monitoring.gauges import show_check
 from monitoring.lease import MONITOR, Lease
@@ -58,7 +58,7 @@ class Monitor:
     def __init__(
         self,
         engine: Engine,
-        watches: Sequence[Watch],
+        checkers: Sequence[DriftChecker],
         exports: Sequence[Chore] = (),
         chores: Sequence[Chore] = (),
         abilities: Sequence[str] = (),
@@ -67,7 +67,7 @@ class Monitor:
 
         `abilities` are leases that it holds meanwhile, so that others know what can be asked of it.
         """
-        self._engine, self._watches, self._exports, self._chores = engine, watches, exports, chores
+        self._engine, self._checkers, self._exports, self._chores = engine, checkers, exports, chores
         self._shown: dict[str, Check] = {}  # by module
         holder = uuid.uuid4().hex
         self._lease = Lease(engine, MONITOR, holder)
@@ -112,12 +112,12 @@ class Monitor:
         for ability in self._abilities if computes else ():
             ability.take()
         metrics.drift_computing.set(computes)
-        for watch in self._watches:
-            if computes and watch.due():
-                check = self._held(self._background.submit(watch.check, "monitor"))
+        for checker in self._checkers:
+            if computes and checker.due():
+                check = self._held(self._background.submit(checker.check, "monitor"))
                 if check is not None and self._lease.take():
                     checks.keep(self._engine, check)
-            self._export(watch)
+            self._export(checker)
         for chore in (*self._exports, *(self._chores if computes else ())):
             chore.attend(self._aside)
 
@@ -127,11 +127,11 @@ class Monitor:
             self._lease.take()
         return work.result()
 
-    def _export(self, watch: Watch) -> None:
-        module = watch.card.module
-        check, shown = checks.latest(self._engine, module, watch.card.version), self._shown.get(module)
+    def _export(self, checker: DriftChecker) -> None:
+        module = checker.card.module
+        check, shown = checks.latest(self._engine, module, checker.card.version), self._shown.get(module)
         if check is not None:
-            show_check(check, watch.settings.window, shown)
+            show_check(check, checker.settings.window, shown)
             self._shown[module] = check
 
 

@@ -1,9 +1,10 @@
-"""Which findings count as independent: slices of one patient, or one slice sent twice, must count once.
+"""Which predictions count as independent: slices of one patient, or one slice sent twice, must count once.
 
-No patient's identity is kept, so kinship is told from embeddings alone: two findings are kin if these lie nearer to
-each other than nearly all unrelated ones of their label do. Labels are told apart since they differ in spread; one
-limit for all would leave more kin among the findings of the wider one. Some unrelated findings pass for kin as well,
-which does no harm as long as a reference and a window are thinned by the same limits.
+No patient's identity is kept, so near-duplicates are found by embeddings alone: two predictions are near-duplicates
+if their embeddings lie nearer to each other than nearly all unrelated ones of their label do. Each label has a limit of
+its own, since labels differ in spread: one limit for all would leave more near-duplicates in the label of wider spread.
+Some unrelated predictions count as near-duplicates as well, which does no harm as long as a reference and a window are
+thinned by the same limits.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,15 @@ from numpy.typing import NDArray
 
 from monitoring.drift.arrays import PredictionArrays
 
-UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may pass for kin
+UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may count as near-duplicates
 
 
 def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the rows to keep, ascending, of findings given oldest first, (n, d).
+    """Return the rows to keep, ascending, of predictions given oldest first, (n, d).
 
-    The newest is kept, then every one before it that is no kin of one kept already. Two are kin if their distance is
-    within both their limits; `limits` is one for all, or (n,). Looking further back changes none of the newer rows.
+    The newest is kept, then every one before it that is no near-duplicate of one kept already. Two are near-duplicates
+    if their distance is within both their limits; `limits` is one for all, or (n,). Looking further back changes none
+    of the newer rows.
     """
     distances = _distances(embeddings)
     limit = np.broadcast_to(limits, len(embeddings))
@@ -33,16 +35,16 @@ def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.floa
     return np.array(kept[::-1], np.intp)
 
 
-def independent_rows(findings: PredictionArrays, kinship: Mapping[str, float]) -> NDArray[np.intp]:
-    """Return the rows of findings, oldest first, to keep; `kinship` holds each label's limit.
+def independent_rows(predictions: PredictionArrays, limits: Mapping[str, float]) -> NDArray[np.intp]:
+    """Return the rows of predictions, oldest first, to keep; `limits` holds each label's limit.
 
     A label that has none, since no reference scan was given it, gets the smallest there is.
     """
-    smallest = min(kinship.values())
-    return independent(findings.embeddings, np.array([kinship.get(label, smallest) for label in findings.labels]))
+    smallest = min(limits.values())
+    return independent(predictions.embeddings, np.array([limits.get(label, smallest) for label in predictions.labels]))
 
 
-def kinship_limits(
+def near_duplicate_limits(
     embeddings: NDArray[np.float32], labels: NDArray[np.str_], groups: NDArray[np.int64]
 ) -> dict[str, float]:
     """Return each label's limit, from scans of known groups, (n, d), (n,) and (n,).
@@ -53,11 +55,11 @@ def kinship_limits(
     for label in np.unique(labels):
         own = labels == label
         chosen = own if len(np.unique(groups[own])) > 1 else np.ones(len(labels), np.bool_)
-        limits[str(label)] = kinship_limit(embeddings[chosen], groups[chosen])
+        limits[str(label)] = near_duplicate_limit(embeddings[chosen], groups[chosen])
     return limits
 
 
-def kinship_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
+def near_duplicate_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
     """Return the distance that all but UNRELATED_SHARE of pairs of different groups exceed; (n, d) and (n,).
 
     Raises ValueError if there is only one group.
@@ -65,7 +67,7 @@ def kinship_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) ->
     first, second = np.triu_indices(len(groups), 1)
     unrelated = groups[first] != groups[second]
     if not unrelated.any():
-        raise ValueError("A kinship limit takes scans of at least two groups.")
+        raise ValueError("A limit takes scans of at least two groups.")
     return float(np.quantile(_distances(embeddings)[first, second][unrelated], UNRELATED_SHARE))
 
 

@@ -1,6 +1,6 @@
 """The reference that drift is measured from: the artifact's own, or one made later from logged predictions.
 
-Either way it holds independent findings only, so that the tests' assumptions hold for it as for the window.
+Either way it holds independent predictions only, so that the tests' assumptions hold for it as for the window.
 A reference made later is a numbered version in the database; the newest one of a model version is in use.
 """
 
@@ -24,11 +24,11 @@ from monitoring.tables import drift_references
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What findings look like while nothing has changed."""
+    """What predictions look like while nothing has changed."""
 
     version: str  # of its content
-    findings: PredictionArrays  # independent
-    kinship: Mapping[str, float]  # by label: distance of embeddings within which two findings count as one patient's
+    predictions: PredictionArrays  # independent
+    near_duplicate_limits: Mapping[str, float]  # by label: distance of embeddings within which two are one patient's
     since: datetime | None = None  # of the predictions it was made from; None for the artifact's own
     until: datetime | None = None
 
@@ -39,10 +39,10 @@ def artifact_reference(folder: Path, card: Card) -> Reference:
 
 
 def logged_reference(
-    findings: PredictionArrays, kinship: Mapping[str, float], since: datetime, until: datetime
+    predictions: PredictionArrays, limits: Mapping[str, float], since: datetime, until: datetime
 ) -> Reference:
-    """Return a reference of logged findings that are independent by `kinship`, which is the model's."""
-    return _unpacked(_arrays(findings, kinship), since, until)
+    """Return a reference of logged predictions that are independent by `limits`, which are the model's."""
+    return _unpacked(_arrays(predictions, limits), since, until)
 
 
 def current(engine: Engine, card: Card, artifact: Reference) -> Reference:
@@ -69,7 +69,7 @@ def store(engine: Engine, card: Card, reference: Reference) -> None:
         "module": card.module,
         "model_version": card.version,
         "at": datetime.now(UTC),
-        "size": len(reference.findings),
+        "size": len(reference.predictions),
         "since": reference.since,
         "until": reference.until,
         "arrays": None if reference.since is None else _packed(reference),
@@ -80,7 +80,7 @@ def store(engine: Engine, card: Card, reference: Reference) -> None:
 
 def _packed(reference: Reference) -> bytes:
     packed = io.BytesIO()
-    np.savez_compressed(packed, **_arrays(reference.findings, reference.kinship))
+    np.savez_compressed(packed, **_arrays(reference.predictions, reference.near_duplicate_limits))
     return packed.getvalue()
 
 
@@ -89,30 +89,30 @@ def _stored(row: RowMapping) -> Reference:
         return _unpacked(arrays, row["since"], row["until"])
 
 
-def _arrays(findings: PredictionArrays, kinship: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+def _arrays(predictions: PredictionArrays, limits: Mapping[str, float]) -> dict[str, NDArray[Any]]:
     return {
-        "embeddings": findings.embeddings,
-        "features": findings.features,
-        "names": np.array(findings.names, np.str_),
-        "confidences": findings.confidences,
-        "labels": findings.labels,
-        "kinship_labels": np.array(list(kinship), np.str_),
-        "kinship_limits": np.array(list(kinship.values()), np.float32),
+        "embeddings": predictions.embeddings,
+        "features": predictions.features,
+        "names": np.array(predictions.names, np.str_),
+        "confidences": predictions.confidences,
+        "labels": predictions.labels,
+        "kinship_labels": np.array(list(limits), np.str_),
+        "kinship_limits": np.array(list(limits.values()), np.float32),
     }
 
 
 def _unpacked(
     arrays: Mapping[str, NDArray[Any]], since: datetime | None = None, until: datetime | None = None
 ) -> Reference:
-    findings = PredictionArrays(
+    predictions = PredictionArrays(
         arrays["embeddings"].astype(np.float32),
         arrays["features"].astype(np.float32),
         tuple(str(name) for name in arrays["names"]),
         arrays["confidences"].astype(np.float32),
         arrays["labels"].astype(np.str_),
     )
-    kinship = dict(zip(arrays["kinship_labels"].tolist(), arrays["kinship_limits"].tolist(), strict=True))
-    kept = findings.take(independent_rows(findings, kinship))
+    limits = dict(zip(arrays["kinship_labels"].tolist(), arrays["kinship_limits"].tolist(), strict=True))
+    kept = predictions.take(independent_rows(predictions, limits))
     # Of what is kept, so that a reference is the same one once it was stored.
-    content = b"".join(array.tobytes() for array in _arrays(kept, kinship).values())
-    return Reference(version(content), kept, kinship, since, until)
+    content = b"".join(array.tobytes() for array in _arrays(kept, limits).values())
+    return Reference(version(content), kept, limits, since, until)

@@ -1,4 +1,4 @@
-"""The window that is compared with the reference: the newest findings of which each is of another patient."""
+"""The window that is compared with the reference: the newest predictions of which each is of another patient."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from monitoring.drift.reference import Reference
 from monitoring.log.queries import Filter, Position, newest
 from monitoring.log.rows import from_row
 
-LOOKBACK = 5  # findings looked at for each that is wanted; bounds what a burst of one patient's slices costs
+LOOKBACK = 5  # predictions looked at for each that is wanted; bounds what a burst of one patient's slices costs
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Independent findings, oldest first, and which part of the log they come from."""
+    """Independent predictions, oldest first, and which part of the log they come from."""
 
-    findings: PredictionArrays
+    predictions: PredictionArrays
     rows: int  # they were chosen from
     first: Position
     last: Position
@@ -27,8 +27,8 @@ class Window:
 def take_window(
     engine: Engine, card: Card, reference: Reference, size: int, wanted: Filter = Filter()
 ) -> Window | None:
-    """Return up to `size` independent findings, the newest there are; None if there is no finding at all."""
-    names = reference.findings.names
+    """Return up to `size` independent predictions, the newest there are; None if there is no prediction at all."""
+    names = reference.predictions.names
     rows = [
         row
         for row in newest(engine, card.module, card.version, size * LOOKBACK, wanted)
@@ -36,11 +36,11 @@ def take_window(
     ]
     if not rows:
         return None
-    findings = PredictionArrays.of((from_row(row) for row in rows), names)
-    kept = independent_rows(findings, reference.kinship)[-size:]
+    predictions = PredictionArrays.of((from_row(row) for row in rows), names)
+    kept = independent_rows(predictions, reference.near_duplicate_limits)[-size:]
     oldest, last = rows[kept[0]], rows[-1]
     return Window(
-        findings.take(kept),
+        predictions.take(kept),
         len(rows) - int(kept[0]),
         (oldest["at"], oldest["id"]),
         (last["at"], last["id"]),

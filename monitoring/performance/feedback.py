@@ -1,4 +1,4 @@
-"""Delayed truth: what a reviewer later says of a finding, kept beside a copy of what was predicted."""
+"""Delayed truth: what a reviewer later says of a prediction, kept beside a copy of what was predicted."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

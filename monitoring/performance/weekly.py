@@ -1,8 +1,8 @@
 """How well a module does: counted where reviewers gave labels, estimated from calibrated confidences where not.
 
-Labelled findings are seldom a random sample: reviewers look where they doubt. Estimates see every finding, but trust
-the model's own calibration. Neither replaces the other, so both are given. An abstention is not a right answer, and
-says nothing of calibration. The database adds up, whole weeks at once; what reaches Python grows with labels and
+Labelled predictions are seldom a random sample: reviewers look where they doubt. Estimates see every prediction, but
+trust the model's own calibration. Neither replaces the other, so both are given. An abstention is not a right answer,
+and says nothing of calibration. The database adds up, whole weeks at once; what reaches Python grows with labels and
 versions, never with rows.
 """
 
@@ -28,7 +28,7 @@ Labelled = tuple[str, str, str]  # predicted label, actual label, one of CONFIDE
 
 
 def labelled(engine: Engine, module: str, since: datetime) -> Counter[Labelled]:
-    """Count the labelled findings that were predicted at `since` (aware) or later."""
+    """Count the labelled predictions that were predicted at `since` (aware) or later."""
     columns = feedback.c
     key = (columns.predicted, columns.actual, _bin())
     query = select(*key, func.count()).where(columns.module == module, columns.predicted_at >= since).group_by(*key)
@@ -56,7 +56,7 @@ def estimated_accuracy(confidences: NDArray[np.floating[Any]]) -> Interval | Non
         accuracy = sum(c) / n,   interval +- 1.96 * sqrt(sum(c * (1 - c))) / n, cut to 0..1
 
     The number of right answers is Poisson-binomial, here taken as normal. The interval is where the accuracy of
-    these very findings lies, provided that confidences are calibrated on the scans seen now and findings are
+    these very predictions lies, provided that confidences are calibrated on the scans seen now and predictions are
     independent. Foreign scans usually make the estimate too high, repeated scans the interval too narrow.
 
     Sources: confidence-based performance estimation (CBPE), documentation of NannyML; Garg et al., Leveraging
@@ -121,12 +121,12 @@ def _weeks(connection: Connection, module: str, start: datetime, end: datetime) 
 
 
 def _bin() -> ColumnElement[int]:
-    """Return a labelled finding's bin as SQL; databases differ in how they cast to integers."""
+    """Return a labelled prediction's bin as SQL; databases differ in how they cast to integers."""
     return case(*((feedback.c.confidence >= step / BINS, step) for step in range(BINS - 1, 0, -1)), else_=0)
 
 
 class _Cell(NamedTuple):
-    """Labelled findings that agree in all three of `Labelled`."""
+    """Labelled predictions that agree in all three of `Labelled`."""
 
     predicted: str
     actual: str
@@ -173,7 +173,7 @@ def _add_labelled(connection: Connection, module: str, week: datetime, versions:
 
 
 def _add_expected(connection: Connection, module: str, week: datetime, versions: defaultdict[str, _Week]) -> None:
-    """Add the expected confusion matrix: each finding counts for every label, by that label's probability."""
+    """Add the expected confusion matrix: each prediction counts for every label, by that label's probability."""
     columns = predictions.c
     here = and_(columns.module == module, columns.at >= week, columns.at < week + WEEK)
     samples = select(func.min(columns.id)).where(here).group_by(columns.version)  # all of a version share their labels
@@ -196,14 +196,14 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
     n = confusion.total()
     names = sorted({name for pair in (*confusion, *seen.expected) for name in pair})
     right = [seen.expected.get((name, name), _Sum()) for name in names]
-    findings = sum(seen.given.values())
+    given = sum(seen.given.values())
     abstentions = {given for given, _ in seen.expected} - {possible for _, possible in seen.expected}
     chosen = [cell for cell in seen.cells if cell.predicted not in abstentions]
     calibration = tuple(_calibration(chosen))
     return WeekPerformance(
         week=week,
         version=version,
-        predictions=findings,
+        predictions=given,
         labelled=n,
         confusion={actual: {given: confusion[actual, given] for given in names} for actual in names} if n else {},
         accuracy=wilson(sum(confusion[name, name] for name in names), n),
@@ -211,7 +211,7 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
         expected_calibration_error=_calibration_error(calibration),
         brier_score=_mean([cell.squared_error for cell in chosen], sum(cell.n for cell in chosen)),
         calibration=calibration,
-        estimated_accuracy=_expected_mean(sum(s.total for s in right), sum(s.variance for s in right), findings),
+        estimated_accuracy=_expected_mean(sum(s.total for s in right), sum(s.variance for s in right), given),
     )
 
 
@@ -248,7 +248,7 @@ def _calibration(cells: list[_Cell]) -> Iterator[ConfidenceBin]:
 
 
 def _calibration_error(bins: tuple[ConfidenceBin, ...]) -> float | None:
-    """Average over bins, weighted by findings, how far mean confidence is from accuracy; few findings inflate it.
+    """Average over bins, weighted by predictions, how far mean confidence is from accuracy; few predictions inflate it.
 
     Sources: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
     """

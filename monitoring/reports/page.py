@@ -1,8 +1,8 @@
-"""The drift report: one HTML page, for people, that sets a window of findings beside the reference.
+"""The drift report: one HTML page, for people, that sets a window of predictions beside the reference.
 
 Evidently draws the comparison. It takes seconds to import and brings a web server and language tools along, so it
 stands in the extra `report`, is imported only when a report is made, and never by an API worker. The page holds
-aggregates of findings only, carries all it needs, and forbids the browser to load anything.
+aggregates of predictions only, carries all it needs, and forbids the browser to load anything.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LABEL = "label given"
 CONFIDENCE = "confidence in the label given"
 CHI_SQUARED = "two_sample_chi_squared"
-BLOCK = 20  # findings, the fewest that one point of a line over the window stands for
+BLOCK = 20  # predictions, the fewest that one point of a line over the window stands for
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
@@ -40,14 +40,14 @@ STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What the report is about; sizes are counted from the findings."""
+    """What the report is about; sizes are counted from the predictions."""
 
     module: str
     sought: tuple[str, ...]  # the labels whose sensitivity is shown, such as "Tumor"
     level: float  # of the false discovery rate over the features; of confidence and labels, one by one
     model_version: str
     reference_version: str
-    first: datetime  # when the window's first finding was answered
+    first: datetime  # when the window's first prediction was answered
     last: datetime
     made: datetime
 
@@ -55,12 +55,12 @@ class ReportFacts:
 def drift_report(
     reference: PredictionArrays, current: PredictionArrays, quality: Sequence[WeekPerformance], facts: ReportFacts
 ) -> str:
-    """Return a whole HTML page that sets current findings beside the reference.
+    """Return a whole HTML page that sets current predictions beside the reference.
 
     Raises ValueError if there is nothing to compare.
     """
     if not len(reference) or not len(current):
-        raise ValueError("A drift report needs findings both in the reference and in the window.")
+        raise ValueError("A drift report needs predictions both in the reference and in the window.")
     if reference.names != current.names:
         raise ValueError("The reference and the window hold different features.")
     drifted = _drifted(reference, current, facts.level)
@@ -83,14 +83,14 @@ def _drifted(reference: PredictionArrays, current: PredictionArrays, level: floa
     return [name for name, p in zip(reference.names, false_discovery_control(p_values), strict=True) if p <= level]
 
 
-def _frame(findings: PredictionArrays) -> "pd.DataFrame":
+def _frame(predictions: PredictionArrays) -> "pd.DataFrame":
     import pandas as pd
 
-    columns: dict[str, Any] = {_plain(name): findings.feature(name) for name in findings.names}
-    columns |= {CONFIDENCE: findings.confidences, LABEL: [_plain(label) for label in findings.labels.tolist()]}
+    columns: dict[str, Any] = {_plain(name): predictions.feature(name) for name in predictions.names}
+    columns |= {CONFIDENCE: predictions.confidences, LABEL: [_plain(label) for label in predictions.labels.tolist()]}
     # Evidently draws a mean per index value, up to 150 of them: with a row each, that would be the rows themselves.
-    blocks = max(1, len(findings) // BLOCK)
-    return pd.DataFrame(columns, index=np.arange(len(findings)) * blocks // len(findings))
+    blocks = max(1, len(predictions) // BLOCK)
+    return pd.DataFrame(columns, index=np.arange(len(predictions)) * blocks // len(predictions))
 
 
 def _plain(text: str) -> str:
@@ -155,8 +155,8 @@ def _facts(reference: int, current: int, facts: ReportFacts) -> str:
     rows = {
         "Module": facts.module,
         "Model version": facts.model_version,
-        "Reference": f"{facts.reference_version}, {reference} findings",
-        "Window": f"{current} findings, {first} to {last}",
+        "Reference": f"{facts.reference_version}, {reference} predictions",
+        "Window": f"{current} predictions, {first} to {last}",
         "Made": made,
     }
     table = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
@@ -169,4 +169,5 @@ def _verdict(drifted: Sequence[str], features: int, level: float) -> str:
     return f"""<h2>Drift</h2><p><strong>{len(drifted)} of {features} features drifted{names}.</strong>
 Features are compared by two-sample Kolmogorov-Smirnov tests, their false discovery rate held at {level:.3g};
 confidence by the same test and labels by the chi-squared test, at {level:.3g} each. The scores below are p values:
-the smaller, the stranger. Lines over the window show means of at least {BLOCK} findings where there are so many.</p>"""
+the smaller, the stranger. Lines over the window show means of at least {BLOCK} predictions where there are so
+many.</p>"""

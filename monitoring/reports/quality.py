@@ -1,6 +1,6 @@
 """The drift report's section on quality: what labels and calibrated confidences say week by week, drawn and tabulated.
 
-Plain HTML and SVG, made of aggregates only. It needs none of what draws the comparison of findings.
+Plain HTML and SVG, made of aggregates only. It needs none of what draws the comparison of predictions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from html import escape
 
 from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 
-NO_LABELS = "No finding has been labelled yet, so its quality is unknown: send the truth to POST /feedback."
+NO_LABELS = "No prediction has been labelled yet, so its quality is unknown: send the truth to POST /feedback."
 MEASURED, ESTIMATED = "#1f4e9c", "#b3261e"
 ASIDE = 12  # how far an estimate stands beside what was measured, so that neither hides the other
 DATES = 8  # at most, under a chart
@@ -44,7 +44,7 @@ def _table(weeks: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(week, sought))}</tr>" for week in weeks)
     return f"""<table><tr><th>Week of<th>Model version<th>Labelled<th>Accuracy{names}
 <th>Estimated accuracy</tr>{rows}</table>
-<p>In brackets and as bars: 95% intervals. Rates count the labelled findings only; the estimate needs no labels.</p>"""
+<p>In brackets and as bars: 95% intervals. Rates count labelled predictions only; the estimate needs no labels.</p>"""
 
 
 def _cells(week: WeekPerformance, sought: Sequence[str]) -> tuple[str, ...]:

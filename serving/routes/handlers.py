@@ -92,7 +92,7 @@ def performance(request: Request) -> Response:
 
 
 async def feedback(request: Request) -> Response:
-    """Take the true label of a finding. Later feedback on the same finding replaces earlier."""
+    """Take the true label of a prediction. Later feedback on the same prediction replaces earlier."""
     body = await _body(request, request.app.state.queries.upload_seconds)
     try:
         given = Feedback.model_validate_json(body)

@@ -1,4 +1,4 @@
-"""What a worker answers beside findings: it reads the prediction log, and writes feedback and wishes for reports."""
+"""What a worker answers beside predictions: it reads the prediction log, and writes feedback and wishes for reports."""
 
 import time
 from dataclasses import asdict
@@ -78,7 +78,7 @@ class Queries:
         return answer
 
     def feedback(self, feedback: Feedback) -> FeedbackAnswer:
-        """Keep the true label of a finding. Raises UnknownPrediction or UnknownLabel."""
+        """Keep the true label of a prediction. Raises UnknownPrediction or UnknownLabel."""
         given = give(self._engine, feedback.request_id, feedback.label, feedback.reviewer_role, feedback.comment)
         metrics.feedback_given.labels(given.module).inc()
         return FeedbackAnswer(**asdict(given))

@@ -115,10 +115,14 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
     assert clean(drift_report(shifted(current), current, (), facts).encode())
 
 
-def shifted(findings: PredictionArrays) -> PredictionArrays:
-    noise = np.random.default_rng(0).normal(0, 1, findings.features.shape).astype(np.float32)
+def shifted(predictions: PredictionArrays) -> PredictionArrays:
+    noise = np.random.default_rng(0).normal(0, 1, predictions.features.shape).astype(np.float32)
     return PredictionArrays(
-        findings.embeddings, findings.features + noise, findings.names, findings.confidences, findings.labels
+        predictions.embeddings,
+        predictions.features + noise,
+        predictions.names,
+        predictions.confidences,
+        predictions.labels,
     )
 
 

@@ -17,8 +17,8 @@ from tests.support.server import REPOSITORY
 ARTIFACT = REPOSITORY / "models" / "brain-tumor"
 CARD = read_card(ARTIFACT)
 REFERENCE = artifact_reference(ARTIFACT, CARD)
-NAMES = REFERENCE.findings.names
-WIDTH = REFERENCE.findings.embeddings.shape[1]  # of an embedding
+NAMES = REFERENCE.predictions.names
+WIDTH = REFERENCE.predictions.embeddings.shape[1]  # of an embedding
 
 SHIFTS = (FeatureShift("sharpness", 0.75, 1e-6, True), FeatureShift("confidence", 0.1, 0.625, False))
 RESULTS = (

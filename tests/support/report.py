@@ -46,7 +46,7 @@ WEEK = WeekPerformance(
 NAMES = ("brightness", "contrast", "flat", "entropy")
 
 
-def findings(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5) -> PredictionArrays:
+def predictions(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5) -> PredictionArrays:
     """Predictions of a normal stream, of which the contrast is shifted; one feature never varies."""
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(count, len(NAMES))).astype(np.float32)

@@ -18,7 +18,7 @@ from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
 from imip.inference.output import Output
 from imip.scan.read import read_scan
-from monitoring.drift.near_duplicates import kinship_limits
+from monitoring.drift.near_duplicates import near_duplicate_limits
 from training.about import About
 from training.data.samples import Sample
 
@@ -95,15 +95,15 @@ def _reference(module: AnalysisModule, samples: Sequence[Sample], groups: NDArra
     served = [_serve(module, sample) for sample in samples]
     embeddings = np.stack([output.embedding for output, _, _ in served]).astype(np.float32)
     labels = np.array([decision.label for _, decision, _ in served])
-    kinship = kinship_limits(embeddings, labels, groups)
+    limits = near_duplicate_limits(embeddings, labels, groups)
     return {
         "embeddings": embeddings,
         "features": np.array([[features[name] for name in FEATURES] for _, _, features in served], np.float32),
         "names": np.array(FEATURES),
         "confidences": np.array([decision.confidence for _, decision, _ in served], np.float32),
         "labels": labels,
-        "kinship_labels": np.array(list(kinship)),
-        "kinship_limits": np.array(list(kinship.values()), np.float32),
+        "kinship_labels": np.array(list(limits)),
+        "kinship_limits": np.array(list(limits.values()), np.float32),
     }
 
 

@@ -193,11 +193,11 @@ def _count(answer: httpx.Response, tally: Tally) -> None:
     if not answer.is_success:
         return
     try:
-        finding: dict[str, Any] = answer.json()
-        tally.labels[finding["label"]] += 1
-        tally.warnings.update(finding["warnings"])
+        prediction: dict[str, Any] = answer.json()
+        tally.labels[prediction["label"]] += 1
+        tally.warnings.update(prediction["warnings"])
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError("What answers at this address is not IMIP: its answer is no finding.") from error
+        raise ValueError("What answers at this address is not IMIP: its answer is no prediction.") from error
 
 
 class Lookout:

@@ -38,7 +38,7 @@ from tests.support.server import free_port
 MODULE = CARD.module
 DRIFTED = 3
 DRIFT = '{"brain-tumor": {"window": 60, "permutations": 59}}'  # quick
-TOO_FEW = "Too few independent findings"
+TOO_FEW = "Too few independent predictions"
 
 
 @pytest.fixture(autouse=True)
@@ -75,29 +75,31 @@ def said(*arguments: str | Path, status: int = 0, answer: str | None = None) -> 
 
 def sample(count: int, seed: int = 0) -> PredictionArrays:
     """Predictions like those of the artifact's reference."""
-    return REFERENCE.findings.take(np.random.default_rng(seed).permutation(len(REFERENCE.findings))[:count])
+    return REFERENCE.predictions.take(np.random.default_rng(seed).permutation(len(REFERENCE.predictions))[:count])
 
 
-def shifted(findings: PredictionArrays) -> PredictionArrays:
+def shifted(predictions: PredictionArrays) -> PredictionArrays:
     """The same from another scanner."""
-    spread = findings.features.std(axis=0)
-    offset = findings.embeddings.std(axis=0)
-    return dataclasses.replace(findings, features=findings.features + spread, embeddings=findings.embeddings + offset)
+    spread = predictions.features.std(axis=0)
+    offset = predictions.embeddings.std(axis=0)
+    return dataclasses.replace(
+        predictions, features=predictions.features + spread, embeddings=predictions.embeddings + offset
+    )
 
 
-def enter(database: Engine, findings: PredictionArrays, hours: float = 0) -> list[str]:
-    """Log findings, a second apart, the last one so many hours ago; return their request ids."""
+def enter(database: Engine, predictions: PredictionArrays, hours: float = 0) -> list[str]:
+    """Log predictions, a second apart, the last one so many hours ago; return their request ids."""
     last = datetime.now(UTC) - timedelta(hours=hours)
-    return log(database, *(_row(findings, number, last) for number in range(len(findings))))
+    return log(database, *(_row(predictions, number, last) for number in range(len(predictions))))
 
 
-def _row(findings: PredictionArrays, number: int, last: datetime) -> dict[str, Any]:
-    label, confidence = str(findings.labels[number]), float(findings.confidences[number])
+def _row(predictions: PredictionArrays, number: int, last: datetime) -> dict[str, Any]:
+    label, confidence = str(predictions.labels[number]), float(predictions.confidences[number])
     (other,) = set(CARD.labels) - {label}
-    at = last - timedelta(seconds=len(findings) - number)
+    at = last - timedelta(seconds=len(predictions) - number)
     plain = prediction({label: confidence, other: 1 - confidence}, label=label, at=at, version=CARD.version)
-    features = zip(findings.names, findings.features[number].tolist(), strict=True)
-    return plain | {"features": dict(features), "embedding": findings.embeddings[number].astype(EMBEDDING).tobytes()}
+    features = zip(predictions.names, predictions.features[number].tolist(), strict=True)
+    return plain | {"features": dict(features), "embedding": predictions.embeddings[number].astype(EMBEDDING).tobytes()}
 
 
 def moment(hours: float) -> str:
@@ -197,11 +199,11 @@ class TestDrift:
     def test_a_check_of_more_of_the_same_ends_well(self, database: Engine) -> None:
         enter(database, sample(60))
         told = said("drift", "check")
-        assert f"against reference {REFERENCE.version} of {len(REFERENCE.findings)}" in told
+        assert f"against reference {REFERENCE.version} of {len(REFERENCE.predictions)}" in told
         assert "shifted features: none" in told
         assert [line.split()[-1] for line in told.splitlines() if line.startswith(("mmd", "ks", "chi2"))] == ["-"] * 3
 
-    def test_a_check_of_drifted_findings_exits_with_3_and_names_what_shifted(self, database: Engine) -> None:
+    def test_a_check_of_drifted_predictions_exits_with_3_and_names_what_shifted(self, database: Engine) -> None:
         enter(database, shifted(sample(60)))
         told = said("drift", "check", status=DRIFTED)
         assert "sharpness" in told.splitlines()[-1]
@@ -209,7 +211,7 @@ class TestDrift:
         assert check is not None and check.drifted
         assert checks.latest(database, MODULE, CARD.version) is None
 
-    def test_a_check_of_too_few_findings_fails(self, database: Engine) -> None:
+    def test_a_check_of_too_few_predictions_fails(self, database: Engine) -> None:
         assert TOO_FEW in said("drift", "check", status=1)
         enter(database, sample(1).take([0] * 60))
         assert TOO_FEW in said("drift", "check", status=1)
@@ -239,14 +241,14 @@ class TestDrift:
         assert in_use(database) == REFERENCE.version
         assert REFERENCE.version in said("drift", "check", status=DRIFTED)
 
-    def test_a_reference_takes_enough_findings(self, database: Engine) -> None:
+    def test_a_reference_takes_enough_predictions(self, database: Engine) -> None:
         assert TOO_FEW in said("drift", "reference", "--from", moment(1), "--yes", status=1)
         assert in_use(database) == REFERENCE.version
 
     def test_a_drift_is_simulated_without_a_server(self, database: Engine, scans: Path) -> None:
         told = said("drift", "simulate", scans, "--kind", "blur", "--severity", "5", "--count", "20")
         assert "20 scans; 1 files hold no readable scan" in told
-        assert "blur 5: " in told and "independent findings of 20" in told
+        assert "blur 5: " in told and "independent predictions of 20" in told
         assert any(line.startswith("ks ") and line.endswith(" drift") for line in told.splitlines())
         with database.begin() as connection:
             assert connection.execute(delete(predictions)).rowcount == 0
@@ -254,7 +256,7 @@ class TestDrift:
     def test_a_simulation_of_one_scan_over_and_over_says_too_little(self, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "one.png"), head(7))
         told = said("drift", "simulate", tmp_path, "--kind", "none", "--severity", "1", "--count", "20")
-        assert "none 1: 1 independent findings of 20\nToo few to say anything." in told
+        assert "none 1: 1 independent predictions of 20\nToo few to say anything." in told
 
 
 @pytest.fixture
@@ -330,12 +332,12 @@ def test_a_report_is_written(database: Engine, tmp_path: Path) -> None:
     pytest.importorskip("evidently", reason="comes with the extra `report`")
     enter(database, shifted(sample(60)))
     told = said("report", "drift", "--out", tmp_path / "page.html")
-    assert told == f"60 findings against {len(REFERENCE.findings)}: page.html\n"
+    assert told == f"60 predictions against {len(REFERENCE.predictions)}: page.html\n"
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert f"{REFERENCE.version}, {len(REFERENCE.findings)} findings" in page and CARD.version in page
+    assert f"{REFERENCE.version}, {len(REFERENCE.predictions)} predictions" in page and CARD.version in page
     assert "sharpness" in page
 
 
 def test_there_is_no_report_of_an_empty_log(tmp_path: Path) -> None:
-    assert "no finding" in said("report", "drift", "--out", tmp_path / "page.html", status=1)
+    assert "no prediction" in said("report", "drift", "--out", tmp_path / "page.html", status=1)
     assert not (tmp_path / "page.html").exists()

@@ -103,7 +103,7 @@ def test_counters_agree_with_the_requests_sent(server: Server, png: bytes, head:
             "predict": total(samples, "imip_request_duration_seconds_count", route="/predict", status="200"),
             "heatmap": total(samples, "imip_request_duration_seconds_count", route="/heatmap", status="200"),
             "unknown": total(samples, "imip_request_duration_seconds_count", route="unknown", status="404"),
-            "findings": total(samples, "imip_predictions_total"),
+            "predictions": total(samples, "imip_predictions_total"),
             "decisions": total(samples, "imip_decisions_total"),
             "confidences": total(samples, "imip_confidence_ratio_count"),
             "decoded": total(samples, "imip_stage_duration_seconds_count", stage="decode"),
@@ -130,7 +130,7 @@ def test_counters_agree_with_the_requests_sent(server: Server, png: bytes, head:
         server.http.post("/predict", files={"file": png}, data={"module": "lung"})
     server.http.post("/predict", files={"file": png[:-30]})
     expected = {
-        "predict": 5, "heatmap": 3, "unknown": 3, "findings": 8, "decisions": 8, "confidences": 8, "decoded": 8,
+        "predict": 5, "heatmap": 3, "unknown": 3, "predictions": 8, "decisions": 8, "confidences": 8, "decoded": 8,
         "explained": 3, "drawn": 3, "png": 7, "dicom": 1, "bytes": 3 * len(png) + 4 * len(head), "unknown-module": 3,
         "malformed-scan": 1,
     }  # fmt: skip

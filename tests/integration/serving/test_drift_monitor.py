@@ -66,7 +66,7 @@ def test_an_undrifted_stream_raises_nothing_and_a_drifted_one_does_everywhere(
     assert not check["drifted"], check
     assert {detector["detector"] for detector in check["detectors"]} == {"mmd", "ks", "chi2"}
     assert all(0 < detector["p_value"] <= 1 for detector in check["detectors"])
-    assert (check["reference_size"], check["window_size"]) == (len(reference.findings), 60)
+    assert (check["reference_size"], check["window_size"]) == (len(reference.predictions), 60)
 
     rng = np.random.default_rng(0)
     send(one, [distort(phantom(seed), "blur", 5, rng) for seed in range(2000, 2120)])

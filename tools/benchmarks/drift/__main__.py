@@ -2,8 +2,8 @@
 
 False alarms: the held-out scans' groups are shared out at random between a reference and a stream, many times over.
 Power and delay: the test part's scans, drifted, against the reference of the validation part. No group is ever on
-both sides. Scans go through the serving path, findings through the thinning and the detectors that are served.
-With `--write` the figures and plots go into docs/drift.md.
+both sides. Scans go through the serving path, predictions through the thinning and the detectors that are served.
+With `--write` the figures and plots go into docs/explanation/drift.md.
 """
 
 import argparse
@@ -40,7 +40,7 @@ REPOSITORY = Path(__file__).parents[3]
 MODULE = "brain-tumor"
 SEED = 20261102
 SETTINGS = DriftSettings()
-BACK = LOOKBACK * SETTINGS.window  # findings looked back at, at most
+BACK = LOOKBACK * SETTINGS.window  # predictions looked back at, at most
 BURST, BURSTS = 100, 20  # slices of one patient in the last 200 scans; patients who may send one
 REPEATED = "repeated-patient"  # not a drift: what must not alarm
 
@@ -56,7 +56,7 @@ def main() -> None:
     alarms["The reference shipped, windows of the test part"] = shipped(validation, test, options.windows)
     severities = SEVERITIES[::2] if options.quick else SEVERITIES
     responses = list(respond(validation, test, module, severities, 3 if options.quick else options.streams))
-    seconds = time_check(validation.findings, test.findings)
+    seconds = time_check(validation.predictions, test.predictions)
     tables = "\n\n".join([alarm_table(alarms), power_table(responses, BACK), time_line(seconds)])
     print(tables)
     if options.write:
@@ -72,10 +72,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=200, help="undrifted windows")
     parser.add_argument("--streams", type=int, default=6, help="drifted streams of each kind and severity")
     parser.add_argument("--quick", action="store_true", help="three severities, three streams")
-    parser.add_argument("--write", action="store_true", help="write docs/drift.md and its plots")
+    parser.add_argument("--write", action="store_true", help="write docs/explanation/drift.md and its plots")
     options = parser.parse_args()
     if options.write and options.module != MODULE:
-        parser.error(f"docs/drift.md tells of {MODULE}")
+        parser.error(f"docs/explanation/drift.md tells of {MODULE}")
     return options
 
 
@@ -88,16 +88,16 @@ def detectors_of(reference: PredictionArrays) -> Sequence[Detector]:
     return detectors(reference, tuple(np.unique(reference.labels).tolist()), SETTINGS)
 
 
-class Watch:
+class StreamChecker:
     """Judges streams against one reference, as the monitor does."""
 
     def __init__(self, scans: Scans) -> None:
         self._limits = scans.limits(np.arange(len(scans.groups)))
-        self.reference = thinned(scans.findings, self._limits)
+        self.reference = thinned(scans.predictions, self._limits)
         self._warm = detectors_of(self.reference)
 
     def __call__(self, stream: PredictionArrays) -> tuple[Verdict, int]:
-        """Return the verdict on the newest independent findings, and how many they are."""
+        """Return the verdict on the newest independent predictions, and how many they are."""
         window = thinned(stream, self._limits, SETTINGS.window)
         return verdict(self._warm, window), len(window)
 
@@ -115,7 +115,7 @@ def false_alarms(scans: Scans, module: AnalysisModule, windows: int) -> dict[str
         mine = np.isin(scans.groups, groups[: len(groups) // 2])
         before, after = rng.permutation(np.flatnonzero(mine)), rng.permutation(np.flatnonzero(~mine))
         limits = scans.limits(before)
-        past, stream = scans.findings.take(before), scans.findings.take(after[-BACK:])
+        past, stream = scans.predictions.take(before), scans.predictions.take(after[-BACK:])
         burst = next(bursts[i] for i in rng.permutation(BURSTS) if not mine[sources[i]])
         interrupted = with_burst(stream, burst, rng)
         size = SETTINGS.window
@@ -124,7 +124,7 @@ def false_alarms(scans: Scans, module: AnalysisModule, windows: int) -> dict[str
             "Thinned, as served; a burst": (thinned(past, limits), thinned(interrupted, limits, size)),
             "One scan a group, as if groups were known": (
                 past.take(once_each(before, scans.groups)),
-                scans.findings.take(after[once_each(after, scans.groups)[-size:]]),
+                scans.predictions.take(after[once_each(after, scans.groups)[-size:]]),
             ),
             "Not thinned": (past.take(np.arange(min(500, len(past)))), stream.take(np.arange(len(stream))[-size:])),
             "Not thinned; a burst": (
@@ -163,24 +163,24 @@ def rate(results: Sequence[tuple[Verdict, int, int]]) -> Rate:
 def shipped(validation: Scans, test: Scans, windows: int) -> Rate:
     """Compare the validation part with windows of the test part; all windows come from the same scans."""
     rng = np.random.default_rng(SEED)
-    watch = Watch(validation)
-    streams = (test.findings.take(rng.permutation(len(test.groups))[-BACK:]) for _ in range(windows))
-    return rate([(found, len(watch.reference), size) for found, size in map(watch, streams)])
+    checker = StreamChecker(validation)
+    streams = (test.predictions.take(rng.permutation(len(test.groups))[-BACK:]) for _ in range(windows))
+    return rate([(found, len(checker.reference), size) for found, size in map(checker, streams)])
 
 
 def respond(
     validation: Scans, test: Scans, module: AnalysisModule, severities: Sequence[int], streams: int
 ) -> Iterator[Response]:
     """Send drifts of every kind and severity at the reference shipped."""
-    watch = Watch(validation)
+    checker = StreamChecker(validation)
     for kind in tqdm([kind for kind in KINDS if kind != NONE], "drifts"):
         changed: PredictionArrays | None = None
         for severity in severities:
             if changed is None or kind not in MIXES:
                 changed = look_at(altered(test.slices, kind, severity), module)
-            both = append(test.findings, changed)
+            both = append(test.predictions, changed)
             rng = np.random.default_rng([SEED, severity])
-            results = [flow(both, test.classes, kind, severity, watch, rng) for _ in range(streams)]
+            results = [flow(both, test.classes, kind, severity, checker, rng) for _ in range(streams)]
             power = {name: float(np.mean([at_end[name] for at_end, _, _ in results])) for name in results[0][0]}
             delay = float(np.median([delay for _, delay, _ in results]))
             yield Response(kind, severity, power, delay, round(float(np.median([size for _, _, size in results]))))
@@ -197,7 +197,7 @@ def flow(
     classes: Sequence[str],
     kind: str,
     severity: int,
-    watch: Watch,
+    checker: StreamChecker,
     rng: np.random.Generator,
 ) -> tuple[Verdict, float, int]:
     """Let a stream drift; return the verdict on a wholly drifted window, the delay in scans, the window's size.
@@ -209,15 +209,15 @@ def flow(
     stream = both.take(before + after)
     delay = np.inf
     for drifted in range(SETTINGS.every, BACK + 1, SETTINGS.every):
-        if watch(stream.take(range(drifted, BACK + drifted)))[0]["any"]:
+        if checker(stream.take(range(drifted, BACK + drifted)))[0]["any"]:
             delay = drifted
             break
-    at_end, size = watch(both.take(after))
+    at_end, size = checker(both.take(after))
     return at_end, delay, size
 
 
 def time_check(one: PredictionArrays, other: PredictionArrays) -> dict[str, float]:
-    """Return the seconds of one check of 200 findings against 500 by each detector, once warm."""
+    """Return the seconds of one check of 200 predictions against 500 by each detector, once warm."""
     reference, window = one.take(np.arange(500)), other.take(np.arange(200))
     seconds = {}
     for detector in detectors_of(reference):

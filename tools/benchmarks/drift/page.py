@@ -1,4 +1,4 @@
-"""What the drift benchmark found, as the tables and plots of docs/drift.md."""
+"""What the drift benchmark found, as the tables and plots of docs/explanation/drift.md."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-PAGE = Path(__file__).parents[3] / "docs" / "drift.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE, IMAGES = DOCS / "explanation" / "drift.md", DOCS / "images"
 TITLES = {"mmd": "MMD", "ks": "KS", "chi2": "Chi-squared", "any": "Any of them"}
 COLOURS = {"mmd": "#1f4e79", "ks": "#c0392b", "chi2": "#7f8c8d"}
 PALE = "#b8c4d0"
@@ -21,7 +22,7 @@ class Rate(NamedTuple):
 
     alarms: dict[str, int]
     windows: int
-    reference: int  # findings, median
+    reference: int  # predictions, median
     window: int
 
     def cell(self, name: str) -> str:
@@ -41,7 +42,7 @@ class Response(NamedTuple):
     severity: int
     power: dict[str, float]  # share of wholly drifted windows that alarm, by detector and by any
     delay: float  # drifted scans until the first alarm, median; inf if most streams never alarm
-    window: int  # independent findings in a wholly drifted window, median
+    window: int  # independent predictions in a wholly drifted window, median
 
 
 def alarm_table(rates: Mapping[str, Rate]) -> str:
@@ -71,7 +72,7 @@ def delay(response: Response, most: int) -> str:
 
 def time_line(seconds: Mapping[str, float]) -> str:
     parts = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
-    return f"One check of 200 findings against 500, warm: {sum(seconds.values()):.2f} s ({parts})."
+    return f"One check of 200 predictions against 500, warm: {sum(seconds.values()):.2f} s ({parts})."
 
 
 def write(tables: str) -> None:
@@ -119,4 +120,4 @@ def draw_power(responses: Sequence[Response], severities: Sequence[int]) -> None
 
 def save(figure: Figure, name: str) -> None:
     FigureCanvasAgg(figure)
-    figure.savefig(PAGE.with_name(name), dpi=100, metadata={"Software": None})
+    figure.savefig(IMAGES / name, dpi=100, metadata={"Software": None})

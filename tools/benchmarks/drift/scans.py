@@ -13,7 +13,7 @@ from imip.inference.features import FEATURES
 from imip.inference.predictor import analyse
 from imip.modules import AnalysisModule
 from monitoring.drift.arrays import PredictionArrays
-from monitoring.drift.near_duplicates import independent_rows, kinship_limits
+from monitoring.drift.near_duplicates import independent_rows, near_duplicate_limits
 from training.data.split import Split
 from training.recipes import find
 
@@ -25,14 +25,14 @@ Limits = Mapping[str, float]
 class Scans:
     """Held-out scans of one part, or of two: what the model finds in them, and what is known of them."""
 
-    findings: PredictionArrays
+    predictions: PredictionArrays
     groups: NDArray[np.int64]  # (n,)
     classes: list[str]
     slices: list[NDArray[np.uint8]]
 
     def limits(self, rows: Rows) -> Limits:
-        known = self.findings
-        return kinship_limits(known.embeddings[rows], known.labels[rows], self.groups[rows])
+        known = self.predictions
+        return near_duplicate_limits(known.embeddings[rows], known.labels[rows], self.groups[rows])
 
 
 def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
@@ -55,7 +55,7 @@ def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
 
 def joined(one: Scans, other: Scans) -> Scans:
     return Scans(
-        append(one.findings, other.findings),
+        append(one.predictions, other.predictions),
         np.concatenate([one.groups, other.groups]),
         one.classes + other.classes,
         one.slices + other.slices,
@@ -78,7 +78,7 @@ def look_at(slices: Iterable[NDArray[np.uint8]], module: AnalysisModule) -> Pred
     return PredictionArrays.of((analyse(data, module).prediction for data in files), FEATURES)
 
 
-def thinned(findings: PredictionArrays, limits: Limits, size: int | None = None) -> PredictionArrays:
-    """Return independent findings, the newest `size` of them, as the monitor chooses them; oldest first."""
-    kept = independent_rows(findings, limits)
-    return findings.take(kept if size is None else kept[-size:])
+def thinned(predictions: PredictionArrays, limits: Limits, size: int | None = None) -> PredictionArrays:
+    """Return independent predictions, the newest `size` of them, as the monitor chooses them; oldest first."""
+    kept = independent_rows(predictions, limits)
+    return predictions.take(kept if size is None else kept[-size:])

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from imip.inference.artifact import read_card
 from imip.settings import DriftSettings
 from monitoring.database import connect
-from monitoring.drift.checker import Watch
+from monitoring.drift.checker import DriftChecker
 from monitoring.drift.reference import Reference, artifact_reference, store
 from monitoring.drift.simulation.load_generator import SourceScan
 from monitoring.log.queries import Filter
@@ -79,7 +79,7 @@ def take_reference(traffic: Traffic, home: Path) -> None:
 def use_log_as_reference(engine: Engine) -> Reference:
     """Measure drift from all that is logged."""
     card = read_card(ARTIFACT)
-    made = Watch(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
+    made = DriftChecker(engine, card, artifact_reference(ARTIFACT, card), DriftSettings()).logged(Filter())
     if made is None:
         raise SystemExit("Too few of the scans are independent for a reference.")
     store(engine, card, made)

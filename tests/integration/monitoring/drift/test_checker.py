@@ -1,4 +1,4 @@
-"""A check is due when enough is new, is made of independent findings only, and keeps its detectors warm."""
+"""A check is due when enough is new, is made of independent predictions only, and keeps its detectors warm."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from imip.settings import DriftSettings
 from monitoring.drift import checks
 from monitoring.drift.arrays import PredictionArrays
-from monitoring.drift.checker import LEAST, Watch
+from monitoring.drift.checker import LEAST, DriftChecker
 from monitoring.drift.checks import Check, Result
 from monitoring.drift.reference import store
 from monitoring.log.queries import Filter
@@ -78,174 +78,178 @@ def detectors(monkeypatch: pytest.MonkeyPatch) -> Detectors:
 
 
 @pytest.fixture
-def watch(database: Engine, clock: Clock, detectors: Detectors) -> Watch:
-    return Watch(database, CARD, REFERENCE, SETTINGS)
+def checker(database: Engine, clock: Clock, detectors: Detectors) -> DriftChecker:
+    return DriftChecker(database, CARD, REFERENCE, SETTINGS)
 
 
-def turn(watch: Watch, database: Engine) -> Check | None:
-    """What the monitor does with one watch."""
-    if not watch.due():
+def turn(checker: DriftChecker, database: Engine) -> Check | None:
+    """What the monitor does with one checker."""
+    if not checker.due():
         return None
-    check = watch.check("monitor")
+    check = checker.check("monitor")
     if check is not None:
         checks.keep(database, check)
     return check
 
 
-def test_nothing_is_due_without_a_finding(watch: Watch, clock: Clock) -> None:
+def test_nothing_is_due_without_a_prediction(checker: DriftChecker, clock: Clock) -> None:
     clock.now += 1e6
-    assert not watch.due()
+    assert not checker.due()
 
 
-def test_a_check_is_due_after_enough_findings(watch: Watch, database: Engine) -> None:
+def test_a_check_is_due_after_enough_predictions(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(EVERY - 1))
-    assert not watch.due()
+    assert not checker.due()
     log(database, *patients(1, EVERY))
-    assert watch.due()
+    assert checker.due()
 
 
-def test_a_check_is_due_after_a_while_if_anything_is_new(watch: Watch, database: Engine, clock: Clock) -> None:
+def test_a_check_is_due_after_a_while_if_anything_is_new(checker: DriftChecker, database: Engine, clock: Clock) -> None:
     log(database, *patients(1))
     clock.now += 59
-    assert not watch.due()
+    assert not checker.due()
     clock.now += 1
-    assert watch.due()
+    assert checker.due()
 
 
-def test_after_a_check_only_what_is_newer_counts(watch: Watch, database: Engine, clock: Clock) -> None:
+def test_after_a_check_only_what_is_newer_counts(checker: DriftChecker, database: Engine, clock: Clock) -> None:
     log(database, *patients(40))
-    assert turn(watch, database) is not None
+    assert turn(checker, database) is not None
     clock.now += 1e6
-    assert not watch.due()
+    assert not checker.due()
     log(database, *patients(EVERY, 40))
     clock.now -= 1e6
-    assert watch.due()
+    assert checker.due()
 
 
-def test_findings_of_another_module_count_for_nothing(watch: Watch, database: Engine) -> None:
+def test_predictions_of_another_module_count_for_nothing(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(2 * EVERY, module="other"))
-    assert not watch.due()
+    assert not checker.due()
 
 
-def test_a_monitor_that_starts_goes_on_where_the_last_one_ended(watch: Watch, database: Engine) -> None:
+def test_a_monitor_that_starts_goes_on_where_the_last_one_ended(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(40))
-    turn(watch, database)
-    heir = Watch(database, CARD, REFERENCE, SETTINGS)
+    turn(checker, database)
+    heir = DriftChecker(database, CARD, REFERENCE, SETTINGS)
     assert not heir.due()
     log(database, *patients(EVERY, 40))
     assert heir.due()
 
 
-def test_too_few_independent_findings_make_no_check_and_are_looked_at_again_after_a_while(
-    watch: Watch, database: Engine, clock: Clock, detectors: Detectors
+def test_too_few_independent_predictions_make_no_check_and_are_looked_at_again_after_a_while(
+    checker: DriftChecker, database: Engine, clock: Clock, detectors: Detectors
 ) -> None:
     log(database, *patients(LEAST - 2, 1), *burst(60, 30))
-    assert watch.due()
+    assert checker.due()
     log(database, *burst(60, 90))
     for _ in range(2):
-        assert watch.due()
-        assert watch.check("monitor") is None
+        assert checker.due()
+        assert checker.check("monitor") is None
         clock.now += SETTINGS.seconds / 2
-        assert not watch.due()
+        assert not checker.due()
         clock.now += SETTINGS.seconds / 2
     assert detectors.references == []
     log(database, *patients(LEAST, 151))
-    assert turn(watch, database) is not None
+    assert turn(checker, database) is not None
 
 
-def test_a_check_says_what_was_compared(watch: Watch, database: Engine) -> None:
+def test_a_check_says_what_was_compared(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(25, 1), *burst(10, 30))
     begin = datetime.now(UTC)
-    check = watch.check("monitor")
+    check = checker.check("monitor")
     assert check is not None
     assert begin <= check.at <= datetime.now(UTC)
     assert (check.module, check.version, check.trigger) == (CARD.module, CARD.version, "monitor")
-    assert (check.reference, check.reference_size) == (REFERENCE.version, len(REFERENCE.findings))
+    assert (check.reference, check.reference_size) == (REFERENCE.version, len(REFERENCE.predictions))
     assert (check.window_size, check.window_rows) == (26, 35)
     assert (check.since, check.until) == (AT + timedelta(seconds=1), AT + timedelta(seconds=39))
     assert check.last_prediction == 35
-    assert check.detectors == (Result("size", 26.0, float(len(REFERENCE.findings)), 0.5, True),)
+    assert check.detectors == (Result("size", 26.0, float(len(REFERENCE.predictions)), 0.5, True),)
     assert check.drifted and check.seconds > 0
 
 
-def test_the_window_is_as_large_as_set(watch: Watch, database: Engine, detectors: Detectors) -> None:
+def test_the_window_is_as_large_as_set(checker: DriftChecker, database: Engine, detectors: Detectors) -> None:
     log(database, *patients(50))
-    watch.check("monitor")
+    checker.check("monitor")
     assert [len(window) for window in detectors.windows] == [SETTINGS.window]
 
 
-def test_detectors_are_made_once_for_each_reference(watch: Watch, database: Engine, detectors: Detectors) -> None:
+def test_detectors_are_made_once_for_each_reference(
+    checker: DriftChecker, database: Engine, detectors: Detectors
+) -> None:
     for start in (0, 40):
         log(database, *patients(40, start))
-        turn(watch, database)
+        turn(checker, database)
     assert len(detectors.references) == 1 and len(detectors.windows) == 2
-    made = watch.logged(Filter())
+    made = checker.logged(Filter())
     assert made is not None
     store(database, CARD, made)
     for start in (80, 120):
         log(database, *patients(40, start))
-        check = turn(watch, database)
+        check = turn(checker, database)
         assert check is not None and check.reference == made.version
-    assert [len(reference) for reference in detectors.references] == [len(REFERENCE.findings), 80]
+    assert [len(reference) for reference in detectors.references] == [len(REFERENCE.predictions), 80]
 
 
-def test_a_reference_is_made_of_the_predictions_asked_for(watch: Watch, database: Engine) -> None:
+def test_a_reference_is_made_of_the_predictions_asked_for(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(50))
-    made = watch.logged(Filter(since=AT + timedelta(seconds=5), until=AT + timedelta(seconds=35)))
+    made = checker.logged(Filter(since=AT + timedelta(seconds=5), until=AT + timedelta(seconds=35)))
     assert made is not None
-    assert made.findings.features[:, 0].tolist() == list(range(5, 35))
+    assert made.predictions.features[:, 0].tolist() == list(range(5, 35))
     assert (made.since, made.until) == (AT + timedelta(seconds=5), AT + timedelta(seconds=34))
-    assert made.kinship == REFERENCE.kinship
+    assert made.near_duplicate_limits == REFERENCE.near_duplicate_limits
 
 
-def test_no_reference_is_made_of_too_few(watch: Watch, database: Engine) -> None:
-    assert watch.logged(Filter()) is None
+def test_no_reference_is_made_of_too_few(checker: DriftChecker, database: Engine) -> None:
+    assert checker.logged(Filter()) is None
     log(database, *patients(LEAST - 1, 1), *burst(50, 30))
-    assert watch.logged(Filter(until=AT + timedelta(seconds=25))) is None
+    assert checker.logged(Filter(until=AT + timedelta(seconds=25))) is None
 
 
-def test_findings_that_the_window_leaves_out_cause_no_check_after_check(
-    watch: Watch, database: Engine, clock: Clock, detectors: Detectors
+def test_predictions_that_the_window_leaves_out_cause_no_check_after_check(
+    checker: DriftChecker, database: Engine, clock: Clock, detectors: Detectors
 ) -> None:
     log(database, *patients(40))
-    assert turn(watch, database) is not None
+    assert turn(checker, database) is not None
     log(database, *patients(EVERY, 40, version="another server's"))
     for _ in range(5):
-        assert turn(watch, database) is None
+        assert turn(checker, database) is None
         clock.now += 1
     assert len(detectors.windows) == 1
     log(database, *patients(EVERY, 60))
     clock.now += SETTINGS.seconds
-    assert turn(watch, database) is not None
+    assert turn(checker, database) is not None
 
 
-def test_a_new_reference_is_compared_with_the_same_findings(watch: Watch, database: Engine, clock: Clock) -> None:
+def test_a_new_reference_is_compared_with_the_same_predictions(
+    checker: DriftChecker, database: Engine, clock: Clock
+) -> None:
     log(database, *patients(40))
-    turn(watch, database)
-    made = watch.logged(Filter())
+    turn(checker, database)
+    made = checker.logged(Filter())
     assert made is not None
     store(database, CARD, made)
-    check = watch.check("monitor")
+    check = checker.check("monitor")
     assert check is not None and check.reference == made.version
 
 
-def test_a_look_by_hand_is_taken_at_once(watch: Watch, database: Engine) -> None:
+def test_a_look_by_hand_is_taken_at_once(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(40))
-    turn(watch, database)
-    check = watch.check("manual", Filter(until=AT + timedelta(seconds=25)))
+    turn(checker, database)
+    check = checker.check("manual", Filter(until=AT + timedelta(seconds=25)))
     assert check is not None and (check.trigger, check.window_size) == ("manual", 25)
-    assert watch.check("manual") is not None
+    assert checker.check("manual") is not None
 
 
 def test_a_check_that_fails_is_tried_again_after_a_while(
-    watch: Watch, database: Engine, clock: Clock, detectors: Detectors
+    checker: DriftChecker, database: Engine, clock: Clock, detectors: Detectors
 ) -> None:
     log(database, *patients(40))
     detectors.fault = ZeroDivisionError()
-    assert watch.due()
+    assert checker.due()
     with pytest.raises(ZeroDivisionError):
-        watch.check("monitor")
-    assert not watch.due()
+        checker.check("monitor")
+    assert not checker.due()
     detectors.fault = None
     clock.now += SETTINGS.seconds
-    assert turn(watch, database) is not None
+    assert turn(checker, database) is not None

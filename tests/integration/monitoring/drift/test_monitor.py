@@ -21,7 +21,7 @@ from monitoring import lease
 from monitoring.database import connect
 from monitoring.drift import checks
 from monitoring.drift import monitor as monitoring
-from monitoring.drift.checker import Watch
+from monitoring.drift.checker import DriftChecker
 from monitoring.drift.checks import Check
 from monitoring.drift.monitor import Chore, Monitor
 from monitoring.lease import MONITOR, Lease, is_held
@@ -47,7 +47,7 @@ print([sample for family in registry.collect() for sample in family.samples if s
 """
 
 
-class FakeWatch:
+class FakeChecker:
     """A module whose next check is due when the test says so."""
 
     def __init__(self, module: str) -> None:
@@ -87,9 +87,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def watch() -> FakeWatch:
+def checker() -> FakeChecker:
     """Of a module that no other test shows anything of."""
-    return FakeWatch(f"monitored-{next(NUMBERS)}")
+    return FakeChecker(f"monitored-{next(NUMBERS)}")
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def start(database: Engine) -> Iterator[Start]:
     """Start monitors of the log; all end with the test."""
     running: list[Monitor] = []
 
-    def started(*watches: FakeWatch, **work: Any) -> Monitor:
-        monitor = Monitor(database, cast("list[Watch]", watches), **work)
+    def started(*checkers: FakeChecker, **work: Any) -> Monitor:
+        monitor = Monitor(database, cast("list[DriftChecker]", checkers), **work)
         running.append(monitor)
         monitor.start()
         return monitor
@@ -122,73 +122,75 @@ def expires(database: Engine) -> float:
         return float(connection.execute(select(leases.c.expires)).scalar_one())
 
 
-def shown(watch: FakeWatch) -> float | None:
+def shown(checker: FakeChecker) -> float | None:
     """The number of the check that the gauges show."""
-    fill = gauge("drift_window_fill_ratio", module=watch.card.module)
-    return None if fill is None else round(fill * watch.settings.window)
+    fill = gauge("drift_window_fill_ratio", module=checker.card.module)
+    return None if fill is None else round(fill * checker.settings.window)
 
 
 def has_lease(database: Engine) -> Callable[[], bool]:
     return lambda: is_held(database, MONITOR)
 
 
-def test_a_check_that_is_due_is_made_kept_and_shown(database: Engine, start: Start, watch: FakeWatch) -> None:
-    start(watch)
+def test_a_check_that_is_due_is_made_kept_and_shown(database: Engine, start: Start, checker: FakeChecker) -> None:
+    start(checker)
     wait_for(has_lease(database), SOON)
-    assert shown(watch) is None
-    watch.wanted.set()
-    wait_for(lambda: shown(watch) == 1, SOON)
-    check = checks.latest(database, watch.card.module, watch.card.version)
+    assert shown(checker) is None
+    checker.wanted.set()
+    wait_for(lambda: shown(checker) == 1, SOON)
+    check = checks.latest(database, checker.card.module, checker.card.version)
     assert check is not None and (check.trigger, check.window_size) == ("monitor", 1)
     assert gauge("drift_computing") == 1
-    assert all(name.startswith("drift") for name in watch.threads)
+    assert all(name.startswith("drift") for name in checker.threads)
 
 
-def test_it_makes_the_log_it_watches(tmp_path_factory: pytest.TempPathFactory, watch: FakeWatch) -> None:
+def test_it_makes_the_log_it_watches(tmp_path_factory: pytest.TempPathFactory, checker: FakeChecker) -> None:
     engine = connect(f"sqlite:///{tmp_path_factory.mktemp('new') / 'predictions.sqlite3'}")
-    monitor = Monitor(engine, cast("list[Watch]", [watch]))
+    monitor = Monitor(engine, cast("list[DriftChecker]", [checker]))
     monitor.start()
-    watch.wanted.set()
-    wait_for(lambda: shown(watch) == 1, SOON)
+    checker.wanted.set()
+    wait_for(lambda: shown(checker) == 1, SOON)
     monitor.stop()
     engine.dispose()
 
 
-def test_no_check_is_kept_where_there_is_nothing_to_say(database: Engine, start: Start, watch: FakeWatch) -> None:
-    watch.nothing = True
-    watch.wanted.set()
-    start(watch)
-    wait_for(lambda: watch.checks == 1, SOON)
-    watch.nothing = False
-    watch.wanted.set()
-    wait_for(lambda: shown(watch) == 2, SOON)
+def test_no_check_is_kept_where_there_is_nothing_to_say(database: Engine, start: Start, checker: FakeChecker) -> None:
+    checker.nothing = True
+    checker.wanted.set()
+    start(checker)
+    wait_for(lambda: checker.checks == 1, SOON)
+    checker.nothing = False
+    checker.wanted.set()
+    wait_for(lambda: shown(checker) == 2, SOON)
     assert kept(database) == 1
 
 
 def test_of_two_monitors_one_computes_and_the_other_shows_the_same(
-    database: Engine, start: Start, watch: FakeWatch
+    database: Engine, start: Start, checker: FakeChecker
 ) -> None:
-    second = FakeWatch(watch.card.module)
+    second = FakeChecker(checker.card.module)
     second.settings = DriftSettings(window=25)  # tells the gauges' writers apart
-    start(watch)
+    start(checker)
     wait_for(has_lease(database), SOON)
     start(second)
     second.wanted.set()
-    watch.wanted.set()
+    checker.wanted.set()
     wait_for(lambda: kept(database) == 1, SOON)
     fills: set[float | None] = set()
 
     def both_shown() -> bool:
-        fills.add(gauge("drift_window_fill_ratio", module=watch.card.module))
+        fills.add(gauge("drift_window_fill_ratio", module=checker.card.module))
         return {1 / 50, 1 / 25} <= fills
 
     wait_for(both_shown, SOON)
-    assert (watch.checks, second.checks) == (1, 0)
+    assert (checker.checks, second.checks) == (1, 0)
 
 
-def test_another_takes_over_at_once_when_the_first_is_stopped(database: Engine, start: Start, watch: FakeWatch) -> None:
-    second = FakeWatch(watch.card.module)
-    first = start(watch)
+def test_another_takes_over_at_once_when_the_first_is_stopped(
+    database: Engine, start: Start, checker: FakeChecker
+) -> None:
+    second = FakeChecker(checker.card.module)
+    first = start(checker)
     wait_for(has_lease(database), SOON)
     start(second)
     first.stop()
@@ -197,52 +199,54 @@ def test_another_takes_over_at_once_when_the_first_is_stopped(database: Engine, 
 
 
 def test_another_takes_over_when_the_first_has_died(
-    database: Engine, start: Start, watch: FakeWatch, monkeypatch: pytest.MonkeyPatch
+    database: Engine, start: Start, checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "SECONDS", 1.0)
     assert Lease(database, MONITOR, "d" * 32).take()
-    watch.wanted.set()
-    start(watch)
-    wait_for(lambda: watch.checks == 1, SOON)
+    checker.wanted.set()
+    start(checker)
+    wait_for(lambda: checker.checks == 1, SOON)
 
 
-def test_the_lease_is_prolonged_while_a_check_takes_long(database: Engine, start: Start, watch: FakeWatch) -> None:
-    watch.go_on.clear()
-    watch.wanted.set()
-    start(watch)
-    wait_for(lambda: watch.checks == 1, SOON)
+def test_the_lease_is_prolonged_while_a_check_takes_long(database: Engine, start: Start, checker: FakeChecker) -> None:
+    checker.go_on.clear()
+    checker.wanted.set()
+    start(checker)
+    wait_for(lambda: checker.checks == 1, SOON)
     before = expires(database)
     wait_for(lambda: expires(database) > before + 0.5, SOON)
     assert not Lease(database, MONITOR, "r" * 32).take()
     assert kept(database) == 0
-    watch.go_on.set()
-    wait_for(lambda: shown(watch) == 1, SOON)
+    checker.go_on.set()
+    wait_for(lambda: shown(checker) == 1, SOON)
 
 
-def test_a_check_whose_lease_was_lost_meanwhile_is_not_kept(database: Engine, start: Start, watch: FakeWatch) -> None:
-    watch.go_on.clear()
-    watch.wanted.set()
-    start(watch)
-    wait_for(lambda: watch.checks == 1, SOON)
+def test_a_check_whose_lease_was_lost_meanwhile_is_not_kept(
+    database: Engine, start: Start, checker: FakeChecker
+) -> None:
+    checker.go_on.clear()
+    checker.wanted.set()
+    start(checker)
+    wait_for(lambda: checker.checks == 1, SOON)
     with database.begin() as connection:
         connection.execute(leases.update().values(holder="r" * 32, expires=2e10))
-    watch.go_on.set()
+    checker.go_on.set()
     wait_for(lambda: gauge("drift_computing") == 0, SOON)
     assert kept(database) == 0
 
 
 def test_a_check_that_fails_is_counted_and_named_and_the_next_one_works(
-    database: Engine, start: Start, watch: FakeWatch, caplog: pytest.LogCaptureFixture
+    database: Engine, start: Start, checker: FakeChecker, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = failures()
-    watch.fault = ZeroDivisionError("sesame")
-    watch.wanted.set()
+    checker.fault = ZeroDivisionError("sesame")
+    checker.wanted.set()
     with caplog.at_level(logging.ERROR):
-        start(watch)
+        start(checker)
         wait_for(lambda: failures() == before + 1, SOON)
-    watch.fault = None
-    watch.wanted.set()
-    wait_for(lambda: shown(watch) == 2, SOON)
+    checker.fault = None
+    checker.wanted.set()
+    wait_for(lambda: shown(checker) == 2, SOON)
     (line,) = [record for record in caplog.records if record.name == "imip.drift"]
     assert vars(line)["fields"] == {"fault": "ZeroDivisionError"}
     assert line.exc_info is None and "sesame" not in caplog.text
@@ -250,10 +254,10 @@ def test_a_check_that_fails_is_counted_and_named_and_the_next_one_works(
 
 
 def test_a_database_that_is_gone_for_a_while_ends_nothing(
-    database: Engine, start: Start, watch: FakeWatch, monkeypatch: pytest.MonkeyPatch
+    database: Engine, start: Start, checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = failures()
-    start(watch)
+    start(checker)
     wait_for(has_lease(database), SOON)
     gone = threading.Event()
     latest = checks.latest
@@ -267,14 +271,14 @@ def test_a_database_that_is_gone_for_a_while_ends_nothing(
     gone.set()
     wait_for(lambda: failures() >= before + 2, SOON)
     gone.clear()
-    watch.wanted.set()
-    wait_for(lambda: shown(watch) == 1, SOON)
+    checker.wanted.set()
+    wait_for(lambda: shown(checker) == 1, SOON)
 
 
 def test_what_the_computing_monitor_can_do_is_known_while_it_runs(
-    database: Engine, start: Start, watch: FakeWatch
+    database: Engine, start: Start, checker: FakeChecker
 ) -> None:
-    able, unable = start(watch, abilities=["reports"]), FakeWatch(watch.card.module)
+    able, unable = start(checker, abilities=["reports"]), FakeChecker(checker.card.module)
     wait_for(lambda: is_held(database, "reports"), SOON)
     able.stop()
     assert not is_held(database, "reports")
@@ -283,24 +287,24 @@ def test_what_the_computing_monitor_can_do_is_known_while_it_runs(
     assert not is_held(database, "reports")
 
 
-def test_stopping_ends_it_and_its_threads(database: Engine, start: Start, watch: FakeWatch) -> None:
+def test_stopping_ends_it_and_its_threads(database: Engine, start: Start, checker: FakeChecker) -> None:
     others = set(threading.enumerate())
-    watch.wanted.set()
-    monitor = start(watch)
-    wait_for(lambda: shown(watch) == 1, SOON)
+    checker.wanted.set()
+    monitor = start(checker)
+    wait_for(lambda: shown(checker) == 1, SOON)
     monitor.stop()
-    watch.wanted.set()
+    checker.wanted.set()
     assert set(threading.enumerate()) <= others
     assert not is_held(database, MONITOR) and gauge("drift_computing") == 0
-    assert watch.checks == 1
+    assert checker.checks == 1
 
 
 def test_it_stops_quietly_while_the_database_is_gone(
-    database: Engine, start: Start, watch: FakeWatch, monkeypatch: pytest.MonkeyPatch
+    database: Engine, start: Start, checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crashes: list[object] = []
     monkeypatch.setattr(threading, "excepthook", crashes.append)
-    monitor = start(watch)
+    monitor = start(checker)
     wait_for(has_lease(database), SOON)
     with database.begin() as connection:
         leases.drop(connection)
@@ -309,7 +313,7 @@ def test_it_stops_quietly_while_the_database_is_gone(
 
 
 def test_chores_are_done_by_the_one_that_computes_and_exports_by_all(
-    database: Engine, start: Start, watch: FakeWatch
+    database: Engine, start: Start, checker: FakeChecker
 ) -> None:
     done: list[str] = []
 
@@ -319,16 +323,16 @@ def test_chores_are_done_by_the_one_that_computes_and_exports_by_all(
 
         return {"exports": of("exports"), "chores": of("chores")}
 
-    start(watch, **work("first", 3600))
+    start(checker, **work("first", 3600))
     wait_for(lambda: len(done) == 2, SOON)
-    start(FakeWatch(watch.card.module), **work("second"))
+    start(FakeChecker(checker.card.module), **work("second"))
     wait_for(lambda: done.count("second exports") >= 3, SOON)
     assert sorted(set(done)) == ["first chores", "first exports", "second exports"]
     assert done.count("first chores") == done.count("first exports") == 1  # not again before their time
 
 
 def test_a_chore_that_fails_waits_its_time_and_keeps_nothing_else(
-    database: Engine, start: Start, watch: FakeWatch, caplog: pytest.LogCaptureFixture
+    database: Engine, start: Start, checker: FakeChecker, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, tried, done = failures(), count(), threading.Event()
 
@@ -337,29 +341,35 @@ def test_a_chore_that_fails_waits_its_time_and_keeps_nothing_else(
         raise ConnectionError("sesame")
 
     with caplog.at_level(logging.ERROR):
-        start(watch, chores=[Chore(fail, 3600), Chore(done.set, 3600)])
+        start(checker, chores=[Chore(fail, 3600), Chore(done.set, 3600)])
         wait_for(done.is_set, SOON)
-        watch.wanted.set()
-        wait_for(lambda: shown(watch) == 1, SOON)
+        checker.wanted.set()
+        wait_for(lambda: shown(checker) == 1, SOON)
     assert next(tried) == 1 and failures() == before + 1
     assert "sesame" not in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the process's")
-def test_checks_step_back_and_the_rest_does_not(database: Engine, start: Start, watch: FakeWatch) -> None:
+def test_checks_step_back_and_the_rest_does_not(database: Engine, start: Start, checker: FakeChecker) -> None:
     seen: list[int] = []
-    start(watch, exports=[Chore(lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), 3600)])
+    start(
+        checker, exports=[Chore(lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), 3600)]
+    )
     wait_for(lambda: len(seen) == 1, SOON)
     assert seen == [monitoring.NICENESS]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < monitoring.NICENESS
 
 
-def test_what_is_shown_is_the_newest_check_whoever_made_it(database: Engine, start: Start, watch: FakeWatch) -> None:
-    start(watch)
+def test_what_is_shown_is_the_newest_check_whoever_made_it(
+    database: Engine, start: Start, checker: FakeChecker
+) -> None:
+    start(checker)
     wait_for(has_lease(database), SOON)
     now = datetime.now(UTC)
-    checks.keep(database, replace(CHECK, module=watch.card.module, version=watch.card.version, at=now, window_size=33))
-    wait_for(lambda: shown(watch) == 33, SOON)
+    checks.keep(
+        database, replace(CHECK, module=checker.card.module, version=checker.card.version, at=now, window_size=33)
+    )
+    wait_for(lambda: shown(checker) == 33, SOON)
 
 
 def test_a_servers_monitor_does_not_count_as_a_worker_whose_log_is_gone(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ OTHER_MODULE = CARD.model_copy(update={"module": "other"})
 
 
 def made_of(rows: slice, days: int = 0) -> Reference:
-    """A reference of some of the artifact's findings, as if they had been logged."""
-    findings = REFERENCE.findings.take(np.arange(len(REFERENCE.findings))[rows])
-    return logged_reference(findings, REFERENCE.kinship, AT, AT + timedelta(days=days))
+    """A reference of some of the artifact's predictions, as if they had been logged."""
+    predictions = REFERENCE.predictions.take(np.arange(len(REFERENCE.predictions))[rows])
+    return logged_reference(predictions, REFERENCE.near_duplicate_limits, AT, AT + timedelta(days=days))
 
 
 def same(one: PredictionArrays, other: PredictionArrays) -> bool:
@@ -43,12 +43,17 @@ def altered(folder: Path, **changed: Any) -> tuple[Path, Card]:
 
 
 def test_the_shipped_artifact_brings_a_reference() -> None:
-    findings = REFERENCE.findings
-    assert len(findings) >= 100
-    assert findings.embeddings.shape[0] == findings.features.shape[0] == len(findings.confidences) == len(findings)
-    assert set(findings.labels.tolist()) == set(CARD.labels)
-    assert np.isfinite(findings.embeddings).all() and np.isfinite(findings.features).all()
-    assert ((findings.confidences >= 0) & (findings.confidences <= 1)).all()
+    predictions = REFERENCE.predictions
+    assert len(predictions) >= 100
+    assert (
+        predictions.embeddings.shape[0]
+        == predictions.features.shape[0]
+        == len(predictions.confidences)
+        == len(predictions)
+    )
+    assert set(predictions.labels.tolist()) == set(CARD.labels)
+    assert np.isfinite(predictions.embeddings).all() and np.isfinite(predictions.features).all()
+    assert ((predictions.confidences >= 0) & (predictions.confidences <= 1)).all()
     assert REFERENCE.since is REFERENCE.until is None
 
 
@@ -80,9 +85,9 @@ def test_a_stored_one_comes_back_as_it_was(database: Engine) -> None:
     made = made_of(slice(0, 50), days=3)
     store(database, CARD, made)
     used = current(database, CARD, REFERENCE)
-    assert same(used.findings, made.findings)
-    assert (used.version, used.kinship, used.since, used.until) == (
-        made.version, made.kinship, AT, AT + timedelta(days=3),
+    assert same(used.predictions, made.predictions)
+    assert (used.version, used.near_duplicate_limits, used.since, used.until) == (
+        made.version, made.near_duplicate_limits, AT, AT + timedelta(days=3),
     )  # fmt: skip
 
 
@@ -97,7 +102,7 @@ def test_the_artifacts_own_can_be_put_into_use_again_and_is_the_same_one(databas
     store(database, CARD, REFERENCE)
     used = current(database, CARD, REFERENCE)
     assert used.version == REFERENCE.version
-    assert same(used.findings, REFERENCE.findings)
+    assert same(used.predictions, REFERENCE.predictions)
     assert used.since is used.until is None
 
 
@@ -107,13 +112,13 @@ def test_the_earlier_ones_stay(database: Engine) -> None:
     with database.connect() as connection:
         columns = drift_references.c
         rows = connection.execute(select(columns.version, columns.size).order_by(columns.id)).all()
-    assert [size for _, size in rows] == [40, 40, len(REFERENCE.findings)]
+    assert [size for _, size in rows] == [40, 40, len(REFERENCE.predictions)]
     assert rows[0].version == rows[1].version != rows[2].version
 
 
-def test_findings_of_one_patient_count_once_in_it(database: Engine) -> None:
-    twice = REFERENCE.findings.take([*range(30), *range(30)])
-    made = logged_reference(twice, REFERENCE.kinship, AT, AT)
-    assert len(made.findings) == 30
+def test_predictions_of_one_patient_count_once_in_it(database: Engine) -> None:
+    twice = REFERENCE.predictions.take([*range(30), *range(30)])
+    made = logged_reference(twice, REFERENCE.near_duplicate_limits, AT, AT)
+    assert len(made.predictions) == 30
     store(database, CARD, made)
-    assert len(current(database, CARD, REFERENCE).findings) == 30
+    assert len(current(database, CARD, REFERENCE).predictions) == 30

@@ -1,4 +1,4 @@
-"""The window holds the newest findings, each of another patient, of one module and one model version."""
+"""The window holds the newest predictions, each of another patient, of one module and one model version."""
 
 from datetime import timedelta
 
@@ -12,18 +12,18 @@ from tests.support.logged import AT, log
 
 
 def seconds(database: Engine, size: int = 10, wanted: Filter = Filter()) -> list[int]:
-    """When, in seconds after the first, the findings of the window were predicted."""
+    """When, in seconds after the first, the predictions of the window were predicted."""
     window = take_window(database, CARD, REFERENCE, size, wanted)
     assert window is not None
-    return window.findings.features[:, 0].astype(int).tolist()
+    return window.predictions.features[:, 0].astype(int).tolist()
 
 
-def test_the_newest_findings_oldest_first(database: Engine) -> None:
+def test_the_newest_predictions_oldest_first(database: Engine) -> None:
     log(database, *reversed(patients(8)))
     assert seconds(database, 5) == [3, 4, 5, 6, 7]
 
 
-def test_fewer_findings_than_wanted_are_all_taken(database: Engine) -> None:
+def test_fewer_predictions_than_wanted_are_all_taken(database: Engine) -> None:
     log(database, *patients(3))
     assert seconds(database, 5) == [0, 1, 2]
 
@@ -32,10 +32,10 @@ def test_what_was_logged_stands_in_the_window(database: Engine) -> None:
     log(database, *patients(1), row(1, patient(1), label="No Tumor", confidence=0.2))
     window = take_window(database, CARD, REFERENCE, 5)
     assert window is not None
-    np.testing.assert_array_equal(window.findings.embeddings, [patient(0), patient(1)])
-    assert window.findings.labels.tolist() == ["Tumor", "No Tumor"]
-    np.testing.assert_allclose(window.findings.confidences, [0.8, 0.2], rtol=1e-6)
-    assert window.findings.names == NAMES
+    np.testing.assert_array_equal(window.predictions.embeddings, [patient(0), patient(1)])
+    assert window.predictions.labels.tolist() == ["Tumor", "No Tumor"]
+    np.testing.assert_allclose(window.predictions.confidences, [0.8, 0.2], rtol=1e-6)
+    assert window.predictions.names == NAMES
 
 
 def test_a_burst_of_one_patient_counts_once(database: Engine) -> None:
@@ -53,12 +53,12 @@ def test_other_versions_and_modules_are_left_out(database: Engine) -> None:
     assert seconds(database) == [0, 1, 2, 7]
 
 
-def test_findings_that_lack_a_feature_are_left_out(database: Engine) -> None:
+def test_predictions_that_lack_a_feature_are_left_out(database: Engine) -> None:
     short = dict.fromkeys(NAMES[1:], 0.0)
     log(database, *patients(2), *patients(2, 2, features=short), *patients(1, 4), *patients(1, 5, features=short))
     window = take_window(database, CARD, REFERENCE, 5)
     assert window is not None
-    assert window.findings.features[:, 0].tolist() == [0, 1, 4]
+    assert window.predictions.features[:, 0].tolist() == [0, 1, 4]
     assert window.last[0] == AT + timedelta(seconds=4)
 
 

@@ -26,7 +26,7 @@ FORMATS: tuple[Format, ...] = ("parquet", "csv")
 NESTED = ("probabilities", "warnings", "seconds", "attributes", "embedding")
 
 
-def finding(number: int, **columns: Any) -> dict[str, Any]:
+def numbered(number: int, **columns: Any) -> dict[str, Any]:
     """A logged prediction, some of its features measured."""
     return {
         **prediction({"Tumor": 0.75, "No Tumor": 0.25}, at=AT + SECOND * number),
@@ -72,7 +72,7 @@ def exported(database: Engine, folder: Path, format: Format, *options: Any) -> l
 
 
 def test_both_formats_hold_the_rows_of_the_log(database: Engine, tmp_path: Path) -> None:
-    logged = [finding(number) for number in range(3)]
+    logged = [numbered(number) for number in range(3)]
     log(database, *reversed(logged))
     tables = [exported(database, tmp_path, format) for format in FORMATS]
     assert tables[0] == tables[1]
@@ -91,7 +91,7 @@ def test_every_feature_is_a_column() -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_embeddings_come_on_request_only(database: Engine, tmp_path: Path, format: Format) -> None:
-    log(database, finding(0), finding(1))
+    log(database, numbered(0), numbered(1))
     assert "embedding" not in exported(database, tmp_path, format)[0]
     rows = exported(database, tmp_path, format, ALL, True)
     assert [row["embedding"] for row in rows] == [[0.5, -2, 0], [0.5, -2, 1]]
@@ -99,7 +99,9 @@ def test_embeddings_come_on_request_only(database: Engine, tmp_path: Path, forma
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_only_what_is_asked_for_is_exported(database: Engine, tmp_path: Path, format: Format) -> None:
-    log(database, *(finding(number) for number in range(4)), finding(2, module="other"), finding(2, label="No Tumor"))
+    log(
+        database, *(numbered(number) for number in range(4)), numbered(2, module="other"), numbered(2, label="No Tumor")
+    )
     wanted = Filter("brain-tumor", "Tumor", AT + SECOND, AT + SECOND * 3)
     assert [row["at"] for row in exported(database, tmp_path, format, wanted)] == [AT + SECOND, AT + SECOND * 2]
 
@@ -118,7 +120,7 @@ def test_a_long_log_is_written_in_chunks(
 ) -> None:
     monkeypatch.setattr(table, "ROW_GROUP_SIZE", 10)
     monkeypatch.setattr(queries, "CHUNK", 4)
-    ids = log(database, *(finding(number // 3) for number in range(25)))
+    ids = log(database, *(numbered(number // 3) for number in range(25)))
     assert [row["request_id"] for row in exported(database, tmp_path, format)] == ids
     if format == "parquet":
         parts = pyarrow.parquet.ParquetFile(tmp_path / "log.parquet")

@@ -128,7 +128,7 @@ def test_newer_counts_no_further_than_asked(database: Engine) -> None:
     assert newer(database, MODULE, places[0], 3) == 3
 
 
-def test_the_last_chances_are_of_the_newest_findings_and_none_of_an_abstention(database: Engine) -> None:
+def test_the_last_chances_are_of_the_newest_predictions_and_none_of_an_abstention(database: Engine) -> None:
     shares = [0.5, 0.6, 0.7, 0.8, 0.9]
     log(database, *(prediction({"Tumor": p, "No Tumor": 1 - p}, at=AT + SECOND * p) for p in reversed(shares)))
     log(database, prediction({"Healthy": 1.0}, module=OTHER, at=AT + SECOND * 9))

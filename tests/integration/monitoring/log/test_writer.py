@@ -64,7 +64,7 @@ def writing(engine: Engine, journal: Journal | None = None) -> Iterator[Predicti
 
 
 def add(log: PredictionLog, number: int = 1) -> list[str]:
-    """Log findings, waiting for each; return their request ids."""
+    """Log predictions, waiting for each; return their request ids."""
     ids = [uuid4().hex for _ in range(number)]
     for request_id in ids:
         log.add(answered(request_id)).result(SOON)
@@ -104,7 +104,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def test_a_finding_is_in_the_database_when_its_future_is_done(database: Engine) -> None:
+def test_a_prediction_is_in_the_database_when_its_future_is_done(database: Engine) -> None:
     with writing(database) as log:
         for _ in range(5):
             (request_id,) = add(log)
@@ -137,7 +137,7 @@ def test_what_is_not_finite_is_left_out(database: Engine) -> None:
     assert rows(database)[0]["features"] == {"symmetry": 0.5}
 
 
-def test_findings_of_many_threads_are_all_there_and_share_commits(database: Engine) -> None:
+def test_predictions_of_many_threads_are_all_there_and_share_commits(database: Engine) -> None:
     commits, written = sample("imip_log_commit_rows_count"), sample("imip_log_commit_rows_sum")
     ids = [uuid4().hex for _ in range(1200)]
     with writing(database) as log, ThreadPoolExecutor(12) as threads:
@@ -196,7 +196,7 @@ def test_closing_commits_what_waits(database: Engine, busy: tuple[PredictionLog,
     assert len(rows(database)) == 601
 
 
-def test_a_finding_that_cannot_be_described_harms_no_other(database: Engine) -> None:
+def test_a_prediction_that_cannot_be_described_harms_no_other(database: Engine) -> None:
     with writing(database) as log:
         broken = log.add(replace(answered(), embedding=None))  # type: ignore[arg-type]
         assert isinstance(broken.exception(SOON), AttributeError)
@@ -204,7 +204,7 @@ def test_a_finding_that_cannot_be_described_harms_no_other(database: Engine) -> 
     assert kept(database) == [request_id]
 
 
-def test_while_the_database_is_gone_findings_are_refused(postgres: Postgres, remote: Engine) -> None:
+def test_while_the_database_is_gone_predictions_are_refused(postgres: Postgres, remote: Engine) -> None:
     failures, not_kept = sample("imip_log_failures_total"), sample("imip_log_rows_total", outcome="refused")
     with writing(remote) as log:
         before = add(log)
@@ -223,7 +223,9 @@ def test_while_the_database_is_gone_findings_are_refused(postgres: Postgres, rem
     assert kept(remote) == sorted(before + after)
 
 
-def test_while_the_database_is_gone_findings_are_spooled(postgres: Postgres, remote: Engine, journal: Journal) -> None:
+def test_while_the_database_is_gone_predictions_are_spooled(
+    postgres: Postgres, remote: Engine, journal: Journal
+) -> None:
     with writing(remote, journal) as log:
         ids = add(log)
         with postgres.gone():
@@ -244,7 +246,7 @@ def test_while_the_database_is_gone_findings_are_spooled(postgres: Postgres, rem
         assert spooled == direct
 
 
-def test_a_finding_whose_commit_went_unheard_is_kept_once(remote: Engine, journal: Journal) -> None:
+def test_a_prediction_whose_commit_went_unheard_is_kept_once(remote: Engine, journal: Journal) -> None:
     both, journal_only = answered(), answered()
     with remote.begin() as connection:
         connection.execute(insert(predictions), [to_row(both)])

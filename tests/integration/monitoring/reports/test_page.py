@@ -1,4 +1,4 @@
-"""The drift report: complete, honest, offline, and silent about single findings. Runs where Evidently is installed."""
+"""The drift report: complete, honest, offline, and silent about single predictions. Takes Evidently."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from imip.disclaimer import DISCLAIMER
 from monitoring.reports.page import drift_report
-from tests.support.report import FACTS, NAMES, TUMOR, WEEK, findings
+from tests.support.report import FACTS, NAMES, TUMOR, WEEK, predictions
 from tests.support.server import REPOSITORY
 
 pytest.importorskip("evidently", reason="comes with the extra `report`")
@@ -29,9 +29,9 @@ def refuse(event, what):
         raise OSError("blocked")
 sys.addaudithook(refuse)
 sys.path.insert(0, sys.argv[1])
-from tests.support.report import FACTS, findings
+from tests.support.report import FACTS, predictions
 from monitoring.reports.page import drift_report
-page = drift_report(findings(60, 0), findings(40, 1), [], FACTS)
+page = drift_report(predictions(60, 0), predictions(40, 1), [], FACTS)
 print("made" if "Drift report" in page else "nothing")
 """
 
@@ -60,15 +60,15 @@ def numbers(value: object) -> set[float]:
 @pytest.fixture(scope="module")
 def shifted() -> str:
     """A report on a window whose contrast drifted and whose labels did not."""
-    return drift_report(findings(200, 0), findings(100, 1, shift=1.5), [WEEK], FACTS)
+    return drift_report(predictions(200, 0), predictions(100, 1, shift=1.5), [WEEK], FACTS)
 
 
 def test_opens_with_what_it_is_about(shifted: str) -> None:
     for fact in (
         "brain-tumor",
         "1.2.0",
-        "1.1.7, 200 findings",
-        "100 findings, 2025-02-27 12:00:00+00:00 to 2025-03-01",
+        "1.1.7, 200 predictions",
+        "100 predictions, 2025-02-27 12:00:00+00:00 to 2025-03-01",
     ):
         assert fact in shifted
     assert shifted.startswith("<!DOCTYPE html>")
@@ -97,19 +97,19 @@ def test_names_the_shifted_feature_and_no_other(shifted: str) -> None:
 
 
 def test_finds_no_drift_in_more_of_the_same() -> None:
-    page = drift_report(findings(200, 0), findings(100, 1), [], FACTS)
+    page = drift_report(predictions(200, 0), predictions(100, 1), [], FACTS)
     assert "0 of 4 features drifted." in page
     assert "Dataset Drift is NOT detected" in json.dumps(payloads(page))
 
 
 def test_tests_labels_as_two_samples() -> None:
     """100 of 200 against 60 of 100: p is 0.13; were the reference's share exact, it would be 0.0455."""
-    page = drift_report(findings(200, 0), findings(100, 1, tumours=0.6), [], FACTS)
+    page = drift_report(predictions(200, 0), predictions(100, 1, tumours=0.6), [], FACTS)
     assert "Data drift not detected. Drift detection method: chi-square p_value. Drift score: 0.13" in page
 
 
 def test_notices_a_label_that_the_reference_lacks() -> None:
-    page = drift_report(findings(200, 0, tumours=0), findings(100, 1), [], FACTS)
+    page = drift_report(predictions(200, 0, tumours=0), predictions(100, 1), [], FACTS)
     assert "Data drift detected. Drift detection method: chi-square p_value. Drift score: 0.0" in page
 
 
@@ -119,7 +119,7 @@ def test_loads_nothing(shifted: str) -> None:
 
 
 def test_holds_no_value_of_a_single_finding(shifted: str) -> None:
-    window = findings(100, 1, shift=1.5)
+    window = predictions(100, 1, shift=1.5)
     single = {float(value) for value in window.features[:, [0, 1, 3]].ravel()} | {float(c) for c in window.confidences}
     kept = single & numbers(payloads(shifted))
     assert len(kept) <= 2 * 4  # a histogram's outer edges
@@ -148,13 +148,13 @@ def test_importing_it_leaves_evidently_out() -> None:
 
 def test_keeps_its_words_on_a_page_of_another_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitoring.reports.page._comparison", lambda *_: "<p>drawn</p>")
-    assert DISCLAIMER in drift_report(findings(40, 0), findings(30, 1), [], FACTS)
+    assert DISCLAIMER in drift_report(predictions(40, 0), predictions(30, 1), [], FACTS)
 
 
 def test_lets_no_name_open_a_tag() -> None:
     hostile = "</script><script>alert(1)</script>"
     names = (hostile, *NAMES[1:])
-    then, now = (replace(findings(40, seed), names=names, labels=np.full(40, hostile)) for seed in (0, 1))
+    then, now = (replace(predictions(40, seed), names=names, labels=np.full(40, hostile)) for seed in (0, 1))
     now = replace(now, features=now.features + np.float32(9))
     week = replace(WEEK, version=hostile, labels=(replace(TUMOR, label=hostile),))
     facts = replace(FACTS, module=hostile, sought=(hostile,), reference_version=hostile)
@@ -164,8 +164,8 @@ def test_lets_no_name_open_a_tag() -> None:
     assert payloads(page)
 
 
-def test_can_be_made_of_findings_without_features() -> None:
-    then, now = (findings(count, 0).watched(()) for count in (40, 30))
+def test_can_be_made_of_predictions_without_features() -> None:
+    then, now = (predictions(count, 0).watched(()) for count in (40, 30))
     page = drift_report(then, now, [], FACTS)
     assert "0 of 0 features drifted." in page
     drawn = json.dumps(payloads(page))
@@ -174,11 +174,11 @@ def test_can_be_made_of_findings_without_features() -> None:
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_can_be_made_of_a_window_that_has_just_begun(count: int) -> None:
-    assert f"{count} findings, " in drift_report(findings(200, 0), findings(count, 1), [], FACTS)
+    assert f"{count} predictions, " in drift_report(predictions(200, 0), predictions(count, 1), [], FACTS)
 
 
 def test_refuses_to_compare_nothing() -> None:
-    with pytest.raises(ValueError, match="needs findings"):
-        drift_report(findings(40, 0), findings(0, 1), [], FACTS)
+    with pytest.raises(ValueError, match="needs predictions"):
+        drift_report(predictions(40, 0), predictions(0, 1), [], FACTS)
     with pytest.raises(ValueError, match="different features"):
-        drift_report(findings(40, 0), replace(findings(40, 1), names=("a", "b", "c", "d")), [], FACTS)
+        drift_report(predictions(40, 0), replace(predictions(40, 1), names=("a", "b", "c", "d")), [], FACTS)

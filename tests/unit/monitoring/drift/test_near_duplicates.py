@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitoring.drift.near_duplicates import UNRELATED_SHARE, independent, kinship_limit, kinship_limits
+from monitoring.drift.near_duplicates import UNRELATED_SHARE, independent, near_duplicate_limit, near_duplicate_limits
 
 LIMIT = 1.0  # distance; patients of `patients` lie farther apart, their slices nearer together
 
@@ -31,14 +31,14 @@ def test_a_burst_of_one_patient_leaves_the_others_in() -> None:
 def test_the_newest_rows_kept_do_not_depend_on_how_far_one_looks_back() -> None:
     embeddings, groups = patients(30, 4)
     shuffled = embeddings[np.random.default_rng(1).permutation(len(embeddings))]
-    limit = kinship_limit(embeddings, groups)
+    limit = near_duplicate_limit(embeddings, groups)
     short, far = independent(shuffled[60:], limit) + 60, independent(shuffled, limit)
     assert far[-len(short) :].tolist() == short.tolist()
 
 
-def test_the_limit_passes_few_unrelated_pairs_for_kin_and_most_related_ones() -> None:
+def test_the_limit_takes_few_unrelated_pairs_for_near_duplicates_and_most_related_ones() -> None:
     embeddings, groups = patients(60, 4)
-    limit = kinship_limit(embeddings, groups)
+    limit = near_duplicate_limit(embeddings, groups)
     distances = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=-1)
     related = groups[:, None] == groups[None]
     assert (distances[related] <= limit).mean() > 0.99
@@ -48,11 +48,11 @@ def test_the_limit_passes_few_unrelated_pairs_for_kin_and_most_related_ones() ->
 def test_scans_of_a_single_group_give_no_limit() -> None:
     embeddings, groups = patients(1, 5)
     with pytest.raises(ValueError, match="at least two groups"):
-        kinship_limit(embeddings, groups)
+        near_duplicate_limit(embeddings, groups)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_nothing_and_a_single_finding_are_kept_as_they_are(count: int) -> None:
+def test_nothing_and_a_single_prediction_are_kept_as_they_are(count: int) -> None:
     assert independent(np.zeros((count, 4), np.float32), 1.0).tolist() == list(range(count))
 
 
@@ -65,18 +65,18 @@ def test_each_label_has_a_limit_of_its_own() -> None:
     wide, wide_groups = patients(60, 4, seed=1)
     both = np.concatenate([embeddings, 3 * wide])
     labels = np.repeat(["Tumor", "No Tumor"], len(embeddings))
-    limits = kinship_limits(both, labels, np.concatenate([groups, wide_groups + 60]))
-    assert limits["Tumor"] == pytest.approx(kinship_limit(embeddings, groups))
-    assert limits["No Tumor"] == pytest.approx(3 * kinship_limit(wide, wide_groups))
+    limits = near_duplicate_limits(both, labels, np.concatenate([groups, wide_groups + 60]))
+    assert limits["Tumor"] == pytest.approx(near_duplicate_limit(embeddings, groups))
+    assert limits["No Tumor"] == pytest.approx(3 * near_duplicate_limit(wide, wide_groups))
 
 
 def test_a_label_of_one_group_gets_the_limit_of_all() -> None:
     embeddings, groups = patients(10, 4)
     labels = np.where(groups == 0, "rare", "common")
-    assert kinship_limits(embeddings, labels, groups)["rare"] == kinship_limit(embeddings, groups)
+    assert near_duplicate_limits(embeddings, labels, groups)["rare"] == near_duplicate_limit(embeddings, groups)
 
 
-def test_two_findings_are_kin_within_the_smaller_of_their_limits() -> None:
+def test_two_predictions_are_near_duplicates_within_the_smaller_of_their_limits() -> None:
     embeddings = np.array([[0.0], [1.0]], np.float32)
     assert independent(embeddings, np.array([2.0, 1.5])).tolist() == [1]
     assert independent(embeddings, np.array([2.0, 0.5])).tolist() == [0, 1]

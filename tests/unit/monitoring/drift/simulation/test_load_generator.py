@@ -40,7 +40,7 @@ class Clock:
 
 
 class FakeImip(ThreadingHTTPServer):
-    """Keeps what it was sent; answers what stands in `answers` first, then findings."""
+    """Keeps what it was sent; answers what stands in `answers` first, then predictions."""
 
     daemon_threads = True
 
