@@ -20,14 +20,14 @@ STATIC = Path(server.__file__).parent / "static_content"  # the OpenAPI page's s
 # BentoML's page loads Google's tag manager and badges from elsewhere; this keeps the reader's browser from it.
 SAME_ORIGIN = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
+usage_stats.do_not_track.cache_clear()  # the command line asks before it imports us, and `serving` has the answer
+
 T = TypeVar("T")
 Application = Callable[[bentoml.Service[Any], bool], ASGIApp]  # of one worker; whether its service is the main one
 
 
 def prepare() -> None:
-    """Set up the main process, before it starts workers: no usage is reported, and a worker that exits is replaced."""
-    os.environ["BENTOML_DO_NOT_TRACK"] = "True"
-    usage_stats.do_not_track.cache_clear()  # the command line may have asked before
+    """Set up the main process, before it starts workers: one that exits is replaced."""
     os.environ.pop("BENTOML_CONTAINERIZED", None)  # with it, BentoML does not replace a worker that exits
 
 
