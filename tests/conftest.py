@@ -12,15 +12,23 @@ from sqlalchemy import Engine
 from imip.modules import MODULES
 from monitoring.database import connect, migrate
 from tests.support import postgres as throwaway
+from tests.support.listener import Listener, listening
 from tests.support.postgres import Postgres
 from tests.support.scan_files import picture_bytes, ramp
 from tests.support.server import Server, running
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def elsewhere() -> Iterator[Listener]:
+    """What the server would visit if it opened a connection of its own."""
+    with listening() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, elsewhere: Listener) -> Iterator[Server]:
     """The server with its first module and two workers."""
-    with running(tmp_path_factory.mktemp("server"), IMIP_WORKERS="2") as started:
+    with running(tmp_path_factory.mktemp("server"), IMIP_WORKERS="2", **elsewhere.as_proxy) as started:
         yield started
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -24,6 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 90.0
 SERVICE = "service:service"
 PROBLEM = "application/problem+json"
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="processes are looked into through /proc")
 
 
 class Server:
@@ -140,6 +142,16 @@ def launch(root: Path, port: int, target: str = SERVICE, **settings: str) -> "su
             stderr=log,
             start_new_session=True,
         )
+
+
+def in_a_process(code: str, root: Path, **settings: str) -> str:
+    """What Python code prints in a process of its own, with a home of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("IMIP_", "BENTO"))}
+    environment |= {"BENTOML_HOME": str(root), "HOME": str(root), **settings}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
+    )
+    return answer.stdout.strip()
 
 
 def free_port() -> int:

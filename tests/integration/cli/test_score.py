@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from imip.inference.card import Card
-from tests.integration.cli.test_commands import models, said, settings  # noqa: F401 (fixtures)
+from tests.support.commands import said
 from tests.support.scan_files import data_set, dicom_bytes, ramp
 from tests.support.server import REPOSITORY, wait_for
 
@@ -25,6 +25,8 @@ SAMPLES = REPOSITORY / "samples"
 CARD = Card.read(REPOSITORY / "models" / "brain-tumor" / "card.yaml")
 MANY = 300  # scans: some seconds of work, so that a run can be ended in the middle
 START_SECONDS = 60.0
+
+pytestmark = pytest.mark.usefixtures("settings")
 
 
 @pytest.fixture
@@ -182,11 +184,9 @@ def kept(out: Path) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_goes_on_where_it_was_ended(
-    ended_by: signal.Signals, many: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_run_goes_on_where_it_was_ended(ended_by: signal.Signals, many: Path, tmp_path: Path, models: Path) -> None:
     out = tmp_path / "results.csv"
-    with running(many, out, request.getfixturevalue("models")) as process:
+    with running(many, out, models) as process:
         helpers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(ended_by)
         _, told = process.communicate(timeout=START_SECONDS)
@@ -207,9 +207,9 @@ def test_a_run_goes_on_where_it_was_ended(
     assert not out.with_name("results.csv.part").exists()
 
 
-def test_a_killed_worker_is_told_and_costs_no_row(many: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_killed_worker_is_told_and_costs_no_row(many: Path, tmp_path: Path, models: Path) -> None:
     out = tmp_path / "results.csv"
-    with running(many, out, request.getfixturevalue("models")) as process:
+    with running(many, out, models) as process:
         helpers = psutil.Process(process.pid).children()
         (worker,) = (helper for helper in helpers if "spawn_main" in " ".join(helper.cmdline()))
         worker.kill()
