@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from imip.batch.scoring import row
+from imip.batch.scoring import to_row
 from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.inference.artifact import read_artifact
@@ -111,7 +111,7 @@ def test_a_scan_that_the_module_does_not_know_is_never_called_confident(module: 
     analyses = [analyse(scan, module, any_modality=True) for scan in UNKNOWN]
     for analysis in analyses:
         assert "out_of_distribution" in analysis.prediction.warnings
-        assert analysis.prediction.decision == row(analysis.prediction)["decision"] == "uncertain"
+        assert analysis.prediction.decision == to_row(analysis.prediction)["decision"] == "uncertain"
     certain = [module.decide(analysis.output).certainty for analysis in analyses]
     assert "confident" in certain, "the module is sure of none of these, so that this test proves nothing of it"
 

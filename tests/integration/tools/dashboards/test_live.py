@@ -20,7 +20,7 @@ from cli.app import app
 from tests.support.observed import BAD_FILES, MODULE, Observed, observed
 from tests.support.server import REPOSITORY
 from tools.benchmarks.drill.prometheus import Observer, QueryError, Series
-from tools.dashboards import boards, expressions
+from tools.dashboards import all_boards, expressions
 from tools.dashboards.drawing.query import fill
 
 RULES = [
@@ -44,7 +44,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
 
 
 @pytest.mark.parametrize("chosen", CHOSEN.values(), ids=CHOSEN)
-@pytest.mark.parametrize("name", boards())
+@pytest.mark.parametrize("name", all_boards())
 def test_every_question_of_a_dashboard_is_answered(
     seen: Observed, name: str, chosen: Callable[[Observed], dict[str, str]]
 ) -> None:
@@ -52,7 +52,7 @@ def test_every_question_of_a_dashboard_is_answered(
     variables = chosen(seen)
     shown = {"rate_interval": "15s", "interval": "1s", "range": f"{math.ceil(end - seen.began)}s"}
     faults = []
-    for title, ref, expr, instant in expressions(boards()[name]):
+    for title, ref, expr, instant in expressions(all_boards()[name]):
         asked = fill(expr, **shown, **variables)
 
         def answer(asked: str = asked, instant: bool = instant) -> list[Series]:
@@ -139,7 +139,7 @@ def test_the_pictures_show_something(seen: Observed, tmp_path: Path) -> None:
     options = {"--prometheus": seen.observer.url, "--out": str(tmp_path), "--minutes": "3"}
     ran = CliRunner().invoke(app, ["dashboards", "render", *itertools.chain.from_iterable(options.items())])
     assert ran.exit_code == 0, ran.output
-    assert {path.stem for path in tmp_path.glob("*.png")} == set(boards())
+    assert {path.stem for path in tmp_path.glob("*.png")} == set(all_boards())
     for path in tmp_path.glob("*.png"):
         picture = cv2.imread(str(path))
         assert picture is not None and min(picture.shape[:2]) >= 600, path
