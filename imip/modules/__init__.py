@@ -1,7 +1,7 @@
-"""The analysis modules by name. A module is one file here, found by its name, and one artifact under `models/`.
+"""The analysis modules by name. A module is one file or folder here and one artifact under `models/`.
 
-`brain_tumor.py` holds the class `BrainTumor`, which is the module `brain-tumor`. A file is imported when its module
-is asked for, so that what a module needs costs nothing where it is not enabled.
+`brain_tumor.py` defines the class `BrainTumor`, which is the module `brain-tumor`. A file is imported only when its
+module is used, so that a server does not load the libraries of modules that are not enabled.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ MODULES: Mapping[str, type[AnalysisModule]] = _Modules()
 def load(folder: Path) -> AnalysisModule:
     """Load the artifact in a folder as the module that its card names.
 
-    Raises ArtifactError if a file is missing, altered or cannot be read, or no such module exists.
+    Raises ArtifactError if a file is missing, altered or not readable, or if the module does not exist.
     """
     artifact = read_artifact(folder)
     if artifact.card.module not in MODULES:

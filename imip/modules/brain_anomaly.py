@@ -1,4 +1,4 @@
-"""Does a brain MRI slice look unlike slices without a tumor? Learned from those alone, so it names no disease."""
+"""Anomaly detection on brain MRI slices. It is trained only on slices without a tumor, so it cannot name a disease."""
 
 from dataclasses import replace
 from math import log
@@ -12,15 +12,15 @@ from imip.inference.module import BinaryClassifier
 from imip.inference.output import Output
 from imip.prediction import Compared, Reason
 
-SETTLES_NOTHING = "The score lies where slices with and without a tumor overlap: it settles nothing."
-MEASURES = (  # the graph's, in its order: name, and what it measures in standard deviations of training slices
+ADVICE = "The score lies where slices with and without a tumor overlap: it settles nothing."
+MEASURES = (  # (name, text) in the order of the graph; in standard deviations of training slices
     ("reconstruction_error", "reconstruction error"),
     ("latent_distance", "distance in latent space"),
 )
 
 
 class BrainAnomaly(BinaryClassifier):
-    """Threshold and borderline band are the artifact's. Within the band it chooses neither label."""
+    """The artifact defines the threshold and the uncertain band. Inside the band the module abstains."""
 
     crop = staticmethod(find_head)
 
@@ -34,47 +34,49 @@ class BrainAnomaly(BinaryClassifier):
         if decision.certainty == "confident":
             return decision
         assert self.card.abstention is not None
-        likelier = int(output.probabilities.argmax())
-        confidence = float(output.probabilities[likelier])
+        most_probable = int(output.probabilities.argmax())
+        confidence = float(output.probabilities[most_probable])
         return replace(
             decision,
             label=self.card.abstention,
             confidence=confidence,
-            heatmap=likelier,
-            advice=SETTLES_NOTHING,
+            heatmap=most_probable,
+            advice=ADVICE,
         )
 
     def _reasons(self, output: Output) -> tuple[Reason, ...]:
-        """Name both measures, then what their mean, the score, was asked: for an anomaly, and if it is none for normal.
+        """Return both measures, then the comparison of the score, their mean, with the limit of an anomaly.
 
-        The questions are the decision's, in words of the score; so are the answers, whatever rounding does to a score.
+        If it is not an anomaly, also return the comparison with the limit of normal. The comparisons use the calibrated
+        probability, like the decision, so that rounding of the score cannot contradict the label.
         """
         assert output.measures is not None
         values = [float(value) for value in output.measures]
-        measured = (_measured(name, words, value) for (name, words), value in zip(MEASURES, values, strict=True))
+        measures = (_measure(name, text, value) for (name, text), value in zip(MEASURES, values, strict=True))
         anomaly, score = float(output.probabilities[0]), sum(values) / len(values)
         lowest, highest = self._uncertain
         is_anomaly = anomaly > highest
-        asked = [_asked(score, "above" if is_anomaly else "at most", self._anomaly_above, "an anomaly")]
+        comparisons = [_compare(score, "above" if is_anomaly else "at most", self._anomaly_above, "an anomaly")]
         if not is_anomaly:
-            asked.append(_asked(score, "below" if anomaly < lowest else "at least", self._normal_below, "normal"))
-        return (*measured, *asked)
+            relation: Compared = "below" if anomaly < lowest else "at least"
+            comparisons.append(_compare(score, relation, self._normal_below, "normal"))
+        return (*measures, *comparisons)
 
 
 def score_at(probability: float, platt: Calibration) -> float:
-    """Return the score that Platt scaling makes this probability. Raises ArtifactError if none does."""
+    """Return the score that Platt scaling maps to a probability. Raises ArtifactError if there is none."""
     try:
         return (log(probability / (1 - probability)) - platt.at("intercept")) / platt.at("slope")
     except (ValueError, ZeroDivisionError):
         raise ArtifactError(f"no score has the probability {probability:g} that card.yaml decides by") from None
 
 
-def _measured(name: str, words: str, value: float) -> Reason:
+def _measure(name: str, description: str, value: float) -> Reason:
     side = "above" if value >= 0 else "below"
-    text = f"{words} {abs(value):.1f} standard deviations {side} that of training slices without a tumor"
+    text = f"{description} {abs(value):.1f} standard deviations {side} that of training slices without a tumor"
     return Reason(text, name, value, None, None)
 
 
-def _asked(score: float, compared: Compared, limit: float, outcome: str) -> Reason:
+def _compare(score: float, compared: Compared, limit: float, outcome: str) -> Reason:
     text = f"score {score:.3g}, the mean of both, is {compared} {limit:.3g}, the limit of {outcome}"
     return Reason(text, "score", score, limit, compared)

@@ -1,10 +1,10 @@
-"""Does a brain MRI slice show a tumor? Glioma, meningioma and pituitary tumor alike count as yes."""
+"""Detection of tumors in brain MRI slices: glioma, meningioma and pituitary tumor are all positive."""
 
 from imip.inference.head import find_head
 from imip.inference.module import BinaryClassifier
 
 
 class BrainTumor(BinaryClassifier):
-    """Threshold and uncertain band are the artifact's."""
+    """The artifact defines the threshold and the uncertain band."""
 
     crop = staticmethod(find_head)

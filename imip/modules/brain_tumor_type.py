@@ -1,4 +1,4 @@
-"""Which type of tumor does a brain MRI slice show? Healthy first, then a type, or neither if none is likely enough."""
+"""Classification of tumor types in brain MRI slices: healthy, one of three types, or ambiguous."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ ADVICE = "No answer is likely enough to be given. A physician should look at the
 
 
 class BrainTumorType(GraphModule):
-    """Decides in two stages, by a threshold of the artifact for each label."""
+    """Decides in two stages. The artifact defines a threshold for each label."""
 
     crop = staticmethod(find_head)
 
@@ -40,25 +40,25 @@ class BrainTumorType(GraphModule):
         )
 
     def _reasons(self, probabilities: Mapping[str, float], label: str) -> tuple[Reason, ...]:
-        """Name the stages that were gone through: No Tumor, and if that was not answered, the likeliest type."""
-        stages = (HEALTHY,) if label == HEALTHY else (HEALTHY, likeliest_type(probabilities))
-        return tuple(_compared(name, probabilities[name], self._thresholds[name]) for name in stages)
+        """Return the comparisons of the decision: No Tumor and, if the slice is not healthy, the most probable type."""
+        stages = (HEALTHY,) if label == HEALTHY else (HEALTHY, most_probable_type(probabilities))
+        return tuple(_compare(name, probabilities[name], self._thresholds[name]) for name in stages)
 
 
 def choose_label(probabilities: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
-    """Return No Tumor if it reaches its threshold, else the likeliest type if that reaches its own, else Ambiguous."""
+    """Return No Tumor if it reaches its threshold, else the most probable type if that does, else Ambiguous."""
     if probabilities[HEALTHY] >= thresholds[HEALTHY]:
         return HEALTHY
-    likeliest = likeliest_type(probabilities)
-    return likeliest if probabilities[likeliest] >= thresholds[likeliest] else AMBIGUOUS
+    tumor = most_probable_type(probabilities)
+    return tumor if probabilities[tumor] >= thresholds[tumor] else AMBIGUOUS
 
 
-def likeliest_type(probabilities: Mapping[str, float]) -> str:
-    """Return the tumor type of the highest probability."""
+def most_probable_type(probabilities: Mapping[str, float]) -> str:
+    """Return the tumor type with the highest probability."""
     return max(TYPES, key=lambda name: probabilities[name])
 
 
-def _compared(label: str, probability: float, threshold: float) -> Reason:
+def _compare(label: str, probability: float, threshold: float) -> Reason:
     reaches = probability >= threshold
     text = f"{label} at {probability:.1%} {'reaches' if reaches else 'misses'} its threshold of {threshold:.1%}"
     return Reason(text, f"probability of {label}", probability, threshold, "at least" if reaches else "below")

@@ -1,4 +1,4 @@
-"""Does a chest film show pneumonia? A module of another modality, another size and other labels than a brain's."""
+"""Detection of pneumonia in chest X-rays."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,12 @@ from imip.inference.preprocessing import Region
 
 
 class ChestPneumonia(BinaryClassifier):
-    """Films are cut as MedMNIST cut them; threshold and uncertain band are the artifact's."""
+    """X-rays are cropped as in MedMNIST. The artifact defines the threshold and the uncertain band."""
 
     @staticmethod
     def crop(pixels: NDArray[np.uint8]) -> Region:
-        """Return the square of the shorter edge in the middle, as MedMNIST v2 cut its sources."""
+        """Return the central square with the length of the shorter side, the crop of MedMNIST v2."""
         height, width = pixels.shape
-        edge = min(height, width)
-        top, left = (height - edge) // 2, (width - edge) // 2
-        return Region(top, left, top + edge, left + edge)
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return Region(top, left, top + side, left + side)

@@ -1,7 +1,8 @@
-"""Where in a picture the steps of a decision come from: each measure that is a mean over the head, around each pixel.
+"""The heatmaps of a decision tree: the regions of a slice where the measures of the path led to each label.
 
-A step says that the mean lies above a threshold, or not; its region is where the same measure, taken around a pixel,
-does so too. A measure that is no such mean, as an outline or a spread of grey levels, has no region.
+A step compares the mean of a measure over the head with a threshold. Its region consists of the pixels around which the
+local mean of the measure gives the same result. Measures that are not means over pixels, such as the aspect of the
+outline, have no region.
 """
 
 from collections.abc import Iterable
@@ -13,42 +14,42 @@ from numpy.typing import NDArray
 from imip.modules.brain_tree.texture import TEXTURE_FEATURES, Map, Texture
 from imip.modules.brain_tree.tree import Step
 
-CELLS = 32  # a side, of a heatmap
-NEIGHBOURHOOD = 6.0  # pixels of the cropped slice, standard deviation of the Gaussian around a pixel
+HEATMAP_SIDE = 32  # pixels
+SIGMA = 6.0  # pixels of the cropped slice, standard deviation of the Gaussian for local means
 
 
 def heatmaps(steps: Iterable[Step], picture: NDArray[np.uint8], texture: Texture, labels: int) -> Map:
-    """Return what spoke for each label and where, (CELLS, CELLS, labels) >= 0, of a cropped slice, (side, side).
+    """Return a heatmap for each label, (HEATMAP_SIDE, HEATMAP_SIDE, labels) >= 0, of a cropped slice, (side, side).
 
-    Each step's region, its peak 1, counts for a label by how much the step raised the label's share.
+    The region of each step, scaled to a peak of 1, is weighted by the increase of the label's probability at that step.
     """
-    maps = np.zeros((CELLS, CELLS, labels), np.float32)
+    maps = np.zeros((HEATMAP_SIDE, HEATMAP_SIDE, labels), np.float32)
     for step in steps:
-        around = _around(step.measure, picture, texture)
-        if around is None:
+        local = _local_measure(step.measure, picture, texture)
+        if local is None:
             continue
-        beyond = np.maximum(around - step.threshold if step.above else step.threshold - around, 0) * texture.tissue
-        region = cv2.resize(beyond.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-        maps += (region / (region.max() or 1.0))[..., None] * np.maximum(step.moved, 0)
+        excess = np.maximum(local - step.threshold if step.above else step.threshold - local, 0) * texture.tissue
+        region = cv2.resize(excess.astype(np.float32), (HEATMAP_SIDE, HEATMAP_SIDE), interpolation=cv2.INTER_AREA)
+        maps += (region / (region.max() or 1.0))[..., None] * np.maximum(step.gain, 0)
     return maps
 
 
-def _around(measure: str, picture: NDArray[np.uint8], texture: Texture) -> Map | None:
-    """Return a measure around each pixel, (side, side); None if it has no place."""
-    parts = _parts(measure, picture.astype(np.float32), texture)
-    if parts is None:
+def _local_measure(measure: str, picture: NDArray[np.uint8], texture: Texture) -> Map | None:
+    """Return the local mean of a measure around each pixel, (side, side); None if it is not a mean over pixels."""
+    maps = _value_and_weight(measure, picture.astype(np.float32), texture)
+    if maps is None:
         return None
-    added, weight = (cv2.GaussianBlur(part, (0, 0), NEIGHBOURHOOD) for part in parts)
-    return np.asarray(added / np.maximum(weight, 1e-6), np.float32)
+    value, weight = (cv2.GaussianBlur(map_, (0, 0), SIGMA) for map_ in maps)
+    return np.asarray(value / np.maximum(weight, 1e-6), np.float32)
 
 
-def _parts(measure: str, picture: Map, texture: Texture) -> tuple[Map, Map] | None:
-    """Return what each pixel adds to a measure and how much it weighs, both (side, side)."""
+def _value_and_weight(measure: str, picture: Map, texture: Texture) -> tuple[Map, Map] | None:
+    """Return two maps, (side, side): a measure is the sum of the first divided by the sum of the second."""
     if measure in TEXTURE_FEATURES:
-        return texture.parts(measure)
+        return texture.value_and_weight(measure)
     match measure:
         case "symmetry":
-            mirrored = np.flip(picture, axis=1)  # about the middle, where framing puts the head
+            mirrored = np.flip(picture, axis=1)  # at the centre, because the crop centres the head
             both: Map = picture + mirrored
             return both - np.abs(picture - mirrored), both
         case "foreground_brightness":

@@ -11,7 +11,7 @@ from imip.errors import ArtifactError
 from imip.explain.heatmap import encode_png
 from imip.inference.predictor import analyse
 from imip.modules.brain_tree import MEASURES
-from imip.modules.brain_tree.reasons import WORDS
+from imip.modules.brain_tree.reasons import MEASURE_NAMES
 from imip.modules.brain_tree.tree import Tree
 from training.calibration import Temperature, choose_confidence, fit_temperature
 from training.data.samples import Sample
@@ -122,7 +122,7 @@ def tables(trained: Mapping[str, NDArray[Any]], measured: Measured) -> dict[str,
             "columns": ["Measure", "Importance", "Paths"],
             "rows": [
                 [
-                    WORDS[MEASURES[index]],
+                    MEASURE_NAMES[MEASURES[index]],
                     round(float(trained["importance"][index]), 4),
                     round(float(np.mean([MEASURES[index] in path for path in asked])), 4),
                 ]

@@ -17,7 +17,7 @@ from imip.explain.overlay import draw_overlay
 from imip.inference.artifact import read_artifact, version
 from imip.inference.predictor import analyse
 from imip.modules import load
-from imip.modules.brain_tree import MEASURES, NO_PLACE, BrainTree
+from imip.modules.brain_tree import EMPTY_HEATMAP, MEASURES, BrainTree
 from imip.modules.brain_tree.tree import LEAF, Tree
 from tests.support.heads import head
 from tests.support.server import REPOSITORY
@@ -89,7 +89,7 @@ def test_the_heatmap_is_laid_on_the_head(module: BrainTree) -> None:
 def test_a_path_without_a_place_has_an_empty_heatmap_and_says_so() -> None:
     analysis = analyse(SCANS[0].read_bytes(), question("foreground_aspect"))
     assert explain(analysis).heatmap.peak is None
-    assert analysis.prediction.advice == NO_PLACE
+    assert analysis.prediction.advice == EMPTY_HEATMAP
     placed = analyse(SCANS[0].read_bytes(), question("lbp_1_4"))
     assert explain(placed).heatmap.peak is not None and placed.prediction.advice is None
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imip.modules.brain_tree.regions import CELLS, heatmaps
-from imip.modules.brain_tree.texture import texture
+from imip.modules.brain_tree.regions import HEATMAP_SIDE, heatmaps
+from imip.modules.brain_tree.texture import measure_texture
 from imip.modules.brain_tree.tree import Step
 
 SIDE = 128
@@ -25,31 +25,31 @@ def step(measure: str, value: float, threshold: float, *moved: float) -> Step:
 
 
 def drawn(picture: NDArray[np.uint8], *steps: Step) -> NDArray[np.float32]:
-    return heatmaps(steps, picture, texture(picture), 2)
+    return heatmaps(steps, picture, measure_texture(picture), 2)
 
 
 PICTURE = rough(slice(80, 112), slice(16, 48))
-PATCH = np.zeros((CELLS, CELLS), bool)
+PATCH = np.zeros((HEATMAP_SIDE, HEATMAP_SIDE), bool)
 PATCH[20:28, 4:12] = True
 
 
 @pytest.mark.parametrize("measure", ["glcm_contrast_1", "lbp_1_0"])
 def test_a_step_above_its_threshold_points_at_what_raised_the_measure(measure: str) -> None:
-    value = texture(PICTURE).features()[measure]
+    value = measure_texture(PICTURE).features()[measure]
     heat = drawn(PICTURE, step(measure, value, value / 2, 0.4, -0.4))[..., 0]
-    assert heat.shape == (CELLS, CELLS)
+    assert heat.shape == (HEATMAP_SIDE, HEATMAP_SIDE)
     assert heat[PATCH].sum() > 0.6 * heat.sum()
     assert PATCH[np.unravel_index(heat.argmax(), heat.shape)]
 
 
 def test_a_step_below_its_threshold_points_at_the_rest() -> None:
-    value = texture(PICTURE).features()["glcm_contrast_1"]
+    value = measure_texture(PICTURE).features()["glcm_contrast_1"]
     heat = drawn(PICTURE, step("glcm_contrast_1", value, 2 * value, 0.4, -0.4))[..., 0]
     assert heat[~PATCH].mean() > 5 * heat[PATCH].mean()
 
 
 def test_a_step_counts_for_the_labels_it_raised_and_by_how_much() -> None:
-    value = texture(PICTURE).features()["glcm_contrast_1"]
+    value = measure_texture(PICTURE).features()["glcm_contrast_1"]
     for_first = step("glcm_contrast_1", value, value / 2, 0.4, -0.4)
     for_second = step("glcm_contrast_1", value, value / 2, -0.1, 0.1)
     heat = drawn(PICTURE, for_first, for_second)

@@ -6,7 +6,14 @@ import pytest
 from numpy.typing import NDArray
 
 from imip.inference.head import crop_to_head
-from imip.modules.brain_tree.texture import DISTANCES, PATTERNS, RADII, TEXTURE_FEATURES, texture, texture_features
+from imip.modules.brain_tree.texture import (
+    DISTANCES,
+    PATTERNS,
+    RADII,
+    TEXTURE_FEATURES,
+    measure_texture,
+    texture_features,
+)
 from imip.scan.read import read_scan
 from tests.support.server import REPOSITORY
 
@@ -67,7 +74,7 @@ def test_a_mirrored_head_has_the_same_texture() -> None:
 
 def test_what_stands_in_the_air_does_not_count() -> None:
     speckled = HEAD.copy()
-    air = cv2.dilate(texture(HEAD).tissue.astype(np.uint8), np.ones((15, 15))) == 0
+    air = cv2.dilate(measure_texture(HEAD).tissue.astype(np.uint8), np.ones((15, 15))) == 0
     assert air.any()
     speckled[air] = np.random.default_rng(0).integers(0, 4, np.count_nonzero(air))
     assert texture_features(speckled) == pytest.approx(texture_features(HEAD))
@@ -75,8 +82,8 @@ def test_what_stands_in_the_air_does_not_count() -> None:
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_place_adds_up_to_the_number_that_it_explains(name: str) -> None:
-    surface = texture(PICTURES[name])
-    placed = {feature: parts for feature in TEXTURE_FEATURES if (parts := surface.parts(feature))}
+    surface = measure_texture(PICTURES[name])
+    placed = {feature: parts for feature in TEXTURE_FEATURES if (parts := surface.value_and_weight(feature))}
     assert len(placed) == len(RADII) * PATTERNS + 2 * len(DISTANCES)
     measured = surface.features()
     for feature, (added, weight) in placed.items():
@@ -88,7 +95,7 @@ def test_a_place_adds_up_to_the_number_that_it_explains(name: str) -> None:
 def test_a_rough_patch_is_found_where_it_is() -> None:
     picture = np.full((SIDE, SIDE), 200, np.uint8)
     picture[40:60, 4:24] = CHECKERBOARD[40:60, 4:24]
-    parts = texture(picture).parts("glcm_contrast_1")
+    parts = measure_texture(picture).value_and_weight("glcm_contrast_1")
     assert parts is not None
     added = parts[0]
     assert added[39:61, 3:25].sum() == pytest.approx(added.sum())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from imip.errors import ArtifactError
-from imip.modules.brain_tree.tree import FARTHEST, LEAF, Tree
+from imip.modules.brain_tree.tree import LEAF, MAX_DEVIATION, Tree
 
 
 def tree(**changed: Any) -> Tree:
@@ -51,7 +51,7 @@ def test_the_path_tells_each_question_its_answer_and_what_it_changed() -> None:
     first, second = tree().path(values(1, 40))[0]
     assert (first.measure, first.value, first.threshold, first.above) == ("size", 1, 2, False)
     assert (second.measure, second.value, second.threshold, second.above) == ("age", 40, 30, True)
-    assert first.moved == pytest.approx([0.2, -0.2]) and second.moved == pytest.approx([-0.1, 0.1])
+    assert first.gain == pytest.approx([0.2, -0.2]) and second.gain == pytest.approx([-0.1, 0.1])
 
 
 def test_a_value_on_the_threshold_is_not_above_it() -> None:
@@ -66,7 +66,7 @@ def test_a_tree_of_one_leaf_asks_nothing() -> None:
 
 def test_an_embedding_counts_standard_deviations_up_to_a_limit() -> None:
     assert tree().embed(values(3, 10)).tolist() == [1, -1]
-    assert tree().embed(values(1e30, -1e30)).tolist() == [FARTHEST, -FARTHEST]
+    assert tree().embed(values(1e30, -1e30)).tolist() == [MAX_DEVIATION, -MAX_DEVIATION]
 
 
 def test_written_and_read_again_it_is_the_same_bytes() -> None:
