@@ -1,4 +1,4 @@
-"""The command line, `imip`. Heavy libraries are imported by the command that needs them."""
+"""The command line, `imip`. Each command imports the large libraries that it needs, so that all commands start fast."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`imip dashboards`: write the Grafana dashboards, and draw them without a Grafana."""
+"""`imip dashboards`: write the Grafana dashboards, and draw them without Grafana."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,25 +18,25 @@ FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
 def build(
     check: Annotated[bool, typer.Option("--check", help="compare, write nothing; exits with 1 if they differ")] = False,
 ) -> None:
-    """Write grafana/dashboards/*.json from the code in dashboards/."""
+    """Write grafana/dashboards/*.json from the code in tools/dashboards/."""
     _need_checkout()
     need("grafana_foundation_sdk", EXTRA)
-    from tools.dashboards import all_boards, text
+    from tools.dashboards import all_boards, to_json
 
-    made = {f"{name}.json": text(board) for name, board in all_boards().items()}
-    found = {file.name: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.json"))}
-    differing = sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
-    if check and differing:
+    generated = {f"{name}.json": to_json(board) for name, board in all_boards().items()}
+    existing = {file.name: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.json"))}
+    changed = sorted(name for name in generated.keys() | existing.keys() if generated.get(name) != existing.get(name))
+    if check and changed:
         typer.echo(
-            f"Differ from what the code makes: {', '.join(differing)}. `imip dashboards build` writes them.", err=True
+            f"Differ from what the code makes: {', '.join(changed)}. `imip dashboards build` writes them.", err=True
         )
         raise typer.Exit(1)
-    for name in differing:
+    for name in changed:
         (FOLDER / name).unlink(missing_ok=True)
-        if name in made:
+        if name in generated:
             FOLDER.mkdir(parents=True, exist_ok=True)
-            (FOLDER / name).write_text(made[name], encoding="utf-8", newline="\n")
-    typer.echo(f"{len(made)} dashboards, {len(differing)} of them changed.")
+            (FOLDER / name).write_text(generated[name], encoding="utf-8", newline="\n")
+    typer.echo(f"{len(generated)} dashboards, {len(changed)} of them changed.")
 
 
 @dashboards.command()
@@ -54,22 +54,22 @@ def render(
     from tools.dashboards import all_boards
     from tools.dashboards.drawing.render import draw
 
-    wanted = {name: board for name, board in all_boards().items() if dashboard in ("", board["uid"])}
-    if not wanted:
-        known = ", ".join(board["uid"] for board in all_boards().values())
-        raise typer.BadParameter(f"There are: {known}.", param_hint="--dashboard")
+    selected = {name: board for name, board in all_boards().items() if dashboard in ("", board["uid"])}
+    if not selected:
+        uids = ", ".join(board["uid"] for board in all_boards().values())
+        raise typer.BadParameter(f"There are: {uids}.", param_hint="--dashboard")
     out.mkdir(parents=True, exist_ok=True)
     try:
-        for name, board in wanted.items():
+        for name, board in selected.items():
             draw(board, prometheus, minutes * 60, out / f"{name}.png")
             typer.echo(f"{name}.png")
-    except httpx.HTTPError as fault:
-        typer.echo(f"Prometheus does not answer: {type(fault).__name__}.", err=True)
-        raise typer.Exit(1) from fault
+    except httpx.HTTPError as error:
+        typer.echo(f"Prometheus does not answer: {type(error).__name__}.", err=True)
+        raise typer.Exit(1) from error
 
 
 def _need_checkout() -> None:
-    """End the command where the code of the dashboards is not there: no wheel and no Bento has it."""
+    """Exit with an error if the code of the dashboards is missing: wheels and Bentos do not contain it."""
     if find_spec("tools") is None:
         typer.echo("Dashboards are made in a checkout of the repository; this installation is none.", err=True)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`imip settings`: every setting with its default, as the table that docs/reference/settings.md holds."""
+"""`imip settings`: print the tables of settings for docs/reference/settings.md."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from imip.settings import DriftSettings, Settings
 
-MOST_NAMES = 5  # shown of a default
-HEAD = "| Setting | Default | What it does |\n|---|---|---|"
+MAX_NAMES = 5  # in the default of a setting; longer lists show only their length
+HEADER = "| Setting | Default | What it does |\n|---|---|---|"
 
 
 def settings() -> None:
@@ -20,25 +20,25 @@ def settings() -> None:
 
 
 def server_table() -> str:
-    """Return the settings of the environment."""
+    """Return the table of settings that are environment variables."""
     prefix = Settings.model_config["env_prefix"]
     return _table(Settings, lambda name: f"{prefix}{name.upper()}")
 
 
 def drift_table() -> str:
-    """Return the keys that a module may have in `IMIP_DRIFT`."""
+    """Return the table of settings of one module in `IMIP_DRIFT`."""
     return _table(DriftSettings, lambda name: name)
 
 
-def _table(model: type[BaseModel], spelled: Callable[[str], str]) -> str:
+def _table(model: type[BaseModel], displayed_name: Callable[[str], str]) -> str:
     rows = [
-        f"| `{spelled(name)}` | `{_shown(field.get_default())}` | {field.description} |"
+        f"| `{displayed_name(name)}` | `{_default_text(field.get_default())}` | {field.description} |"
         for name, field in model.model_fields.items()
     ]
-    return "\n".join([HEAD, *rows])
+    return "\n".join([HEADER, *rows])
 
 
-def _shown(default: Any) -> str:
+def _default_text(default: Any) -> str:
     if isinstance(default, tuple):
-        return ", ".join(default) if len(default) <= MOST_NAMES else f"{len(default)} names"
+        return ", ".join(default) if len(default) <= MAX_NAMES else f"{len(default)} names"
     return str(default)

@@ -1,1 +1,1 @@
-"""Sample scans that show no patient, and the script that paints them."""
+"""Synthetic sample scans, and the script that makes them."""

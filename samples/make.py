@@ -1,8 +1,7 @@
-"""Paints the sample scans of this folder; run by hand, since they are committed.
+"""Make the sample scans in this folder. Run it by hand, because the files are committed.
 
-They come from the MNI152 average brain that nilearn packages, and from a mass that is arithmetic alone, so
-they show no patient. Install nilearn beside the project's own packages and run `python -m samples.make`: the
-same bytes come out again.
+The scans are made from the MNI152 average brain in nilearn and a synthetic mass, so they show no patient. Install
+nilearn and run `python -m samples.make`. Every run makes the same bytes.
 """
 
 import uuid
@@ -20,12 +19,12 @@ from imip.scan.display import VoiWindow
 
 FOLDER = Path(__file__).parent
 
-LEVEL = 14  # mm above the anterior commissure: frontal and occipital horns, thalamus
-LEVELS = range(-10, 39, 6)  # mm; the middle one is LEVEL
-SPACING = 1.0  # mm a pixel of the template
+HEIGHT = 14  # mm above the anterior commissure: frontal and occipital horns, thalamus
+HEIGHTS = range(-10, 39, 6)  # mm; the middle one is HEIGHT
+SPACING = 1.0  # mm per pixel of the template
 SIDE = 256  # pixels
 BITS = 12
-BRIGHTEST = 2800  # the stored value of the template's brightest tissue; a mass may be brighter
+MAX_STORED = 2800  # value of the brightest tissue in the template; a mass may be brighter
 WINDOW = VoiWindow(center=2000, width=4000)
 
 Stored = NDArray[np.uint16]  # (H, W), 12 bits
@@ -34,61 +33,61 @@ Stored = NDArray[np.uint16]  # (H, W), 12 bits
 def main() -> None:
     """Write every sample."""
     brain = np.asarray(load_mni152_template(resolution=1).dataobj, np.float32)  # (x, y, z) to right, front, top; 0..1
-    plain = axial(brain, LEVEL)
-    write_picture("brain-axial.png", shown(plain), cv2.IMWRITE_PNG_COMPRESSION, 9)
-    write_picture("brain-axial.jpg", shown(plain), cv2.IMWRITE_JPEG_QUALITY, 90)
-    write_picture("brain-axial-lesion.png", shown(with_lesion(plain)), cv2.IMWRITE_PNG_COMPRESSION, 9)
-    write_single_frame("brain-axial.dcm", plain)
-    write_multi_frame("brain-multiframe.dcm", [halved(axial(brain, level)) for level in LEVELS])
+    healthy = axial(brain, HEIGHT)
+    write_picture("brain-axial.png", apply_window(healthy), cv2.IMWRITE_PNG_COMPRESSION, 9)
+    write_picture("brain-axial.jpg", apply_window(healthy), cv2.IMWRITE_JPEG_QUALITY, 90)
+    write_picture("brain-axial-lesion.png", apply_window(with_lesion(healthy)), cv2.IMWRITE_PNG_COMPRESSION, 9)
+    write_single_frame("brain-axial.dcm", healthy)
+    write_multi_frame("brain-multiframe.dcm", [downsample(axial(brain, height)) for height in HEIGHTS])
 
 
-def axial(brain: NDArray[np.float32], level: float) -> Stored:
-    """Cut one level as radiologists look at it, from the feet: the patient's right at the left, front at the top."""
+def axial(brain: NDArray[np.float32], height: float) -> Stored:
+    """Return one slice in radiological orientation: the patient's right is on the left, the front at the top."""
     origin_z = -72  # mm, of the template's lowest slice
-    cut = brain[::-1, ::-1, round(level) - origin_z].T
-    top, left = (SIDE - cut.shape[0]) // 2, (SIDE - cut.shape[1]) // 2
-    placed = np.zeros((SIDE, SIDE), np.uint16)
-    placed[top : top + cut.shape[0], left : left + cut.shape[1]] = np.rint(cut * BRIGHTEST)
-    return placed
+    plane = brain[::-1, ::-1, round(height) - origin_z].T
+    top, left = (SIDE - plane.shape[0]) // 2, (SIDE - plane.shape[1]) // 2
+    padded = np.zeros((SIDE, SIDE), np.uint16)
+    padded[top : top + plane.shape[0], left : left + plane.shape[1]] = np.rint(plane * MAX_STORED)
+    return padded
 
 
 def with_lesion(stored: Stored) -> Stored:
-    """Paint a solid, bright mass with an irregular edge and oedema into the left hemisphere."""
+    """Add a solid, bright mass with an irregular edge and oedema to the left hemisphere."""
     row, column, radius = 118.0, 166.0, 21.0  # pixels
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     angle = np.arctan2(rows - row, columns - column)
     lobes = 1 + 0.10 * np.sin(2 * angle + 0.6) + 0.07 * np.sin(3 * angle + 2.0) + 0.04 * np.sin(5 * angle)
     distance = np.hypot(rows - row, columns - column) / (radius * lobes)  # 1 at the edge of the mass
-    brain = stored > 0.3 * BRIGHTEST
+    brain = stored > 0.3 * MAX_STORED
     oedema = 0.6 * inside(distance, edge=1.35, softness=0.08) * brain
-    image = stored * (1 - oedema) + oedema * 0.5 * BRIGHTEST
+    image = stored * (1 - oedema) + oedema * 0.5 * MAX_STORED
     texture = 1 + 0.04 * np.sin(rows / 2.3) * np.sin(columns / 2.9)
     mass = inside(distance, edge=1.0, softness=0.05)
-    return np.asarray(np.rint(image * (1 - mass) + mass * texture * 1.4 * BRIGHTEST), np.uint16)
+    return np.asarray(np.rint(image * (1 - mass) + mass * texture * 1.4 * MAX_STORED), np.uint16)
 
 
 def inside(distance: NDArray[np.float32], edge: float, softness: float) -> NDArray[np.float32]:
-    """Return 1 within the edge, 0 beyond, and a soft step between."""
+    """Return 1 inside the edge, 0 outside, with a smooth transition."""
     return np.asarray(1 / (1 + np.exp(np.clip((distance - edge) / softness, -30, 30))), np.float32)
 
 
-def halved(stored: Stored) -> Stored:
-    """Reduce to half the side, by means of four."""
+def downsample(stored: Stored) -> Stored:
+    """Reduce width and height by half."""
     return np.asarray(cv2.resize(stored, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint16)
 
 
-def shown(stored: Stored) -> NDArray[np.uint8]:
-    """Return the slice through its window, as a screen shows it."""
+def apply_window(stored: Stored) -> NDArray[np.uint8]:
+    """Return the slice in display range."""
     return WINDOW.apply(stored.astype(np.float32))
 
 
 def write_picture(name: str, pixels: NDArray[np.uint8], parameter: int, value: int) -> None:
-    """Write a PNG or JPEG, told by the name."""
+    """Write a PNG or JPEG, depending on the suffix."""
     cv2.imwrite(str(FOLDER / name), pixels, [parameter, value])
 
 
 def write_single_frame(name: str, stored: Stored) -> None:
-    """Write an MR image without compression."""
+    """Write an uncompressed MR image."""
     dataset = image(name, MRImageStorage, stored, SPACING)
     dataset.ScanningSequence = "GR"
     dataset.SequenceVariant = "SP"
@@ -110,40 +109,40 @@ def write_multi_frame(name: str, stack: list[Stored]) -> None:
     shared.FrameVOILUTSequence = Sequence([voi])
     shared.PixelMeasuresSequence = Sequence([measures])
     dataset.SharedFunctionalGroupsSequence = Sequence([shared])
-    dataset.PerFrameFunctionalGroupsSequence = Sequence([frame_group(level) for level in LEVELS])
+    dataset.PerFrameFunctionalGroupsSequence = Sequence([frame_group(height) for height in HEIGHTS])
     dataset.compress(RLELossless, generate_instance_uid=False)
     dataset.save_as(FOLDER / name, enforce_file_format=True)
 
 
-def frame_group(level: float) -> Dataset:
-    """Say where one frame lies."""
+def frame_group(height: float) -> Dataset:
+    """Return the functional group with the position of one frame."""
     group, position = Dataset(), Dataset()
-    position.ImagePositionPatient = corner(level, 2 * SPACING)
+    position.ImagePositionPatient = corner(height, 2 * SPACING)
     group.PlanePositionSequence = Sequence([position])
     return group
 
 
 def image(name: str, sop_class: UID, stored: NDArray[np.uint16], spacing: float) -> FileDataset:
-    """Return what both DICOM samples hold: what was scanned and how to show it, and nobody's name or date."""
+    """Return the data set that both DICOM samples share. It contains no name and no date."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = own_uid(name)
+    meta.MediaStorageSOPInstanceUID = fixed_uid(name)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = own_uid("writer")
+    meta.ImplementationClassUID = fixed_uid("writer")
     meta.ImplementationVersionName = "IMIP"
     dataset = FileDataset(name, {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = sop_class
-    dataset.SOPInstanceUID = own_uid(name)
-    dataset.StudyInstanceUID = own_uid("study")
-    dataset.SeriesInstanceUID = own_uid(f"series of {name}")
-    dataset.FrameOfReferenceUID = own_uid("frame of reference")
+    dataset.SOPInstanceUID = fixed_uid(name)
+    dataset.StudyInstanceUID = fixed_uid("study")
+    dataset.SeriesInstanceUID = fixed_uid(f"series of {name}")
+    dataset.FrameOfReferenceUID = fixed_uid("frame of reference")
     dataset.Modality = "MR"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.BodyPartExamined = "BRAIN"
     dataset.BurnedInAnnotation = "NO"
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     if sop_class == MRImageStorage:
-        dataset.ImagePositionPatient = corner(LEVEL, spacing)
+        dataset.ImagePositionPatient = corner(HEIGHT, spacing)
     dataset.Rows, dataset.Columns = stored.shape[-2:]
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
@@ -153,14 +152,14 @@ def image(name: str, sop_class: UID, stored: NDArray[np.uint16], spacing: float)
     return dataset
 
 
-def corner(level: float, spacing: float) -> list[float]:
-    """Return where the centre of the first pixel lies: mm to the patient's left, back and top."""
+def corner(height: float, spacing: float) -> list[float]:
+    """Return the centre of the first pixel in mm towards the patient's left, back and top."""
     half = (SIDE * SPACING - spacing) / 2
-    return [-half, -half, float(level)]
+    return [-half, -half, float(height)]
 
 
-def own_uid(name: str) -> UID:
-    """Return a UID that is always the same for a name (PS3.5 B.2)."""
+def fixed_uid(name: str) -> UID:
+    """Return the UID for a name, always the same (PS3.5 B.2)."""
     return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, f'{name}.samples.imip').int}")
 
 

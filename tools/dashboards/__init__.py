@@ -5,6 +5,6 @@ they share. `query.py` and `render.py` draw them without a Grafana, from any Pro
 `grafana/dashboards/*.json`.
 """
 
-from tools.dashboards.generate import Board, Expression, all_boards, expressions, text
+from tools.dashboards.generate import Board, Expression, all_boards, expressions, to_json
 
-__all__ = ["Board", "Expression", "all_boards", "expressions", "text"]
+__all__ = ["Board", "Expression", "all_boards", "expressions", "to_json"]

@@ -34,7 +34,7 @@ def all_boards() -> dict[str, Board]:
     return {name: json.loads(json.dumps(build().build(), cls=JSONEncoder)) for name, build in BUILDERS.items()}
 
 
-def text(board: Board) -> str:
+def to_json(board: Board) -> str:
     """Return a dashboard as its file: the same for the same dashboard, whoever makes it."""
     return json.dumps(board, indent=2, sort_keys=True) + "\n"
 

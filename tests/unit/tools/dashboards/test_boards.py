@@ -13,7 +13,7 @@ from tools import dashboards
 @each_board
 def test_the_committed_file_is_what_the_code_makes(name: str) -> None:
     file = GRAFANA / "dashboards" / f"{name}.json"
-    assert file.read_text(encoding="utf-8") == dashboards.text(BOARDS[name])
+    assert file.read_text(encoding="utf-8") == dashboards.to_json(BOARDS[name])
 
 
 def test_no_other_file_stands_among_them() -> None:
