@@ -1,7 +1,7 @@
-"""The Grafana dashboards, made as code: what each panel asks and how it is shown.
+"""The Grafana dashboards as code: the queries of each panel and how it is displayed.
 
-`board_*.py` hold one dashboard each, `row_promises.py` the first row of the overview, `panels.py` and `frame.py` what
-they share. `query.py` and `render.py` draw them without a Grafana, from any Prometheus. `imip dashboards` writes
+`boards/` has one file per dashboard and `promises.py`, the first row of the overview. `panels.py` and `layout.py` are
+shared by all. `drawing/` draws a dashboard without Grafana, from any Prometheus. `imip dashboards` writes
 `grafana/dashboards/*.json`.
 """
 

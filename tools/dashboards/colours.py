@@ -1,30 +1,30 @@
-"""What colours mean on all dashboards, and from which values on."""
+"""Colours and thresholds of all dashboards."""
 
 from collections.abc import Sequence
 
 GREEN, ORANGE, RED, BLUE, YELLOW, PURPLE, GRAY = "green", "orange", "red", "blue", "yellow", "purple", "#8e8e99"
 
-Steps = Sequence[tuple[float | None, str]]  # (from this value on, colour); the first holds for all lower values
+Thresholds = Sequence[tuple[float | None, str]]  # (lowest value, colour); the first has no lowest value
 
-PLAIN: Steps = ((None, BLUE),)
-QUIET: Steps = ((None, GRAY),)
+PLAIN: Thresholds = ((None, BLUE),)
+QUIET: Thresholds = ((None, GRAY),)
 
 
-def low_is_bad(*, red: float, orange: float) -> Steps:
-    """Red below one value, orange below another, then green."""
+def low_is_bad(*, red: float, orange: float) -> Thresholds:
+    """Return thresholds: red, orange from `red` on, green from `orange` on."""
     return ((None, RED), (red, ORANGE), (orange, GREEN))
 
 
-def high_is_bad(*, orange: float, red: float) -> Steps:
-    """Green, orange from one value on, red from another."""
+def high_is_bad(*, orange: float, red: float) -> Thresholds:
+    """Return thresholds: green, orange from `orange` on, red from `red` on."""
     return ((None, GREEN), (orange, ORANGE), (red, RED))
 
 
-def at_least(least: float) -> Steps:
-    """Red below a value, green from it on."""
-    return ((None, RED), (least, GREEN))
+def at_least(limit: float) -> Thresholds:
+    """Return thresholds: red below the limit, green from it on."""
+    return ((None, RED), (limit, GREEN))
 
 
-def below(most: float) -> Steps:
-    """Green below a value, red from it on."""
-    return ((None, GREEN), (most, RED))
+def below(limit: float) -> Thresholds:
+    """Return thresholds: green below the limit, red from it on."""
+    return ((None, GREEN), (limit, RED))

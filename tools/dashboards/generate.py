@@ -1,4 +1,4 @@
-"""The five dashboards as Grafana reads them: JSON, and the expressions that stand in it."""
+"""Generate the JSON of the five dashboards, and list the PromQL expressions in it."""
 
 import json
 import re
@@ -21,45 +21,45 @@ BUILDERS = {
 
 
 class Expression(NamedTuple):
-    """One question to Prometheus, its variables not filled in."""
+    """One PromQL expression, with variables."""
 
-    panel: str  # title; of a variable or an annotation, which one
+    panel: str  # title of the panel, or name of the variable or annotation
     ref: str
     expr: str
     instant: bool
 
 
 def all_boards() -> dict[str, Board]:
-    """Return the dashboards by the names of their files, without suffix."""
+    """Return the dashboards by file name without suffix."""
     return {name: json.loads(json.dumps(build().build(), cls=JSONEncoder)) for name, build in BUILDERS.items()}
 
 
 def to_json(board: Board) -> str:
-    """Return a dashboard as its file: the same for the same dashboard, whoever makes it."""
+    """Return the text of the file of a dashboard. Equal dashboards give equal text."""
     return json.dumps(board, indent=2, sort_keys=True) + "\n"
 
 
 def expressions(board: Board) -> list[Expression]:
-    """Return every question of a dashboard: of its panels, its variables and its annotations."""
-    return [*_of_panels(board), *_of_variables(board), *_of_annotations(board)]
+    """Return all expressions of a dashboard: of its panels, variables and annotations."""
+    return [*_panel_expressions(board), *_variable_expressions(board), *_annotation_expressions(board)]
 
 
-def _of_panels(board: Board) -> Iterator[Expression]:
+def _panel_expressions(board: Board) -> Iterator[Expression]:
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             yield Expression(panel["title"], target["refId"], target["expr"], target["instant"])
 
 
-def _of_variables(board: Board) -> Iterator[Expression]:
-    """Yield the series whose labels a variable offers."""
+def _variable_expressions(board: Board) -> Iterator[Expression]:
+    """Yield the series that provide the values of a variable."""
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
-            asked = re.fullmatch(r"label_values\((.+), \w+\)", variable["query"])
-            assert asked is not None, variable["query"]
-            yield Expression(f"variable {variable['name']}", variable["name"], asked[1], True)
+            match = re.fullmatch(r"label_values\((.+), \w+\)", variable["query"])
+            assert match is not None, variable["query"]
+            yield Expression(f"variable {variable['name']}", variable["name"], match[1], True)
 
 
-def _of_annotations(board: Board) -> Iterator[Expression]:
+def _annotation_expressions(board: Board) -> Iterator[Expression]:
     for annotation in board["annotations"]["list"]:
         target = annotation["target"]
         yield Expression(f"annotation {annotation['name']}", target["refId"], target["expr"], False)

@@ -1,59 +1,60 @@
-"""What the model answers and how sure it is; how right it is, once reviewers say so."""
+"""The dashboard Model behaviour: labels, confidence, warnings, and accuracy on scans that reviewers labelled."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards.colours import GREEN, ORANGE, PLAIN
-from tools.dashboards.layout import Row, page
-from tools.dashboards.matchers import OF_MODULE, SERVED
-from tools.dashboards.panels import Column, big_number, curves, density, listing
-from tools.dashboards.targets import buckets, over_time, rows
+from tools.dashboards.label_matchers import MODULE, SERVER_AND_MODULE
+from tools.dashboards.layout import Row, build_dashboard
+from tools.dashboards.panels import Column, heatmap_panel, stat_panel, table_panel, time_series_panel
+from tools.dashboards.queries import heatmap_query, range_query, table_query
 
 UNLABELLED = "No labels yet: reviewers give them with POST /feedback."
-PAIRS = f"module_actual_predicted:imip_labelled_findings:sum{{{OF_MODULE}}}"
-LABELLED = f"max by (module, predicted, actual, confidence) (imip_labelled_findings{{{OF_MODULE}}})"
+PAIRS = f"module_actual_predicted:imip_labelled_findings:sum{{{MODULE}}}"
+LABELLED = f"max by (module, predicted, actual, confidence) (imip_labelled_findings{{{MODULE}}})"
 
 
-def right(findings: str) -> str:
-    """Keep the findings whose labels agree: PromQL compares no two labels of a series, so one is made of the other."""
+def correct(findings: str) -> str:
+    """Return a query for the findings where both labels agree. PromQL cannot compare two labels, so one is copied."""
     agreeing = f'label_replace(sum without (predicted) ({findings}), "predicted", "$1", "actual", "(.+)")'
     return f"({findings} and {agreeing})"
 
 
 def build() -> Dashboard:
-    return page(
+    return build_dashboard(
         "imip-model",
         "What the models answer, how sure they are, and how right where reviewers gave labels.",
-        [_answers(), _warnings(), _rightness(), _labels()],
+        [_answers(), _warnings(), _accuracy(), _labels()],
     )
 
 
 def _answers() -> Row:
-    given = f"sum by (module, label) (rate(imip_predictions_total{{{SERVED}}}[$__rate_interval]))"
-    sure = f"sum by (le) (increase(imip_confidence_ratio_bucket{{{SERVED}}}[$__rate_interval]))"
+    given = f"sum by (module, label) (rate(imip_predictions_total{{{SERVER_AND_MODULE}}}[$__rate_interval]))"
+    confidence = f"sum by (le) (increase(imip_confidence_ratio_bucket{{{SERVER_AND_MODULE}}}[$__rate_interval]))"
     return "Answers", [
-        curves(
+        time_series_panel(
             "Label mix",
             "reqps",
             "Share of each label among the findings. A lasting shift means other patients, other scanners or another "
             "model; see Drift and the marks of model changes.",
-            over_time(given, "{{module}}: {{label}}"),
+            range_query(given, "{{module}}: {{label}}"),
             stacked="percent",
             width=8,
         ),
-        density(
+        heatmap_panel(
             "Confidence",
             "percentunit",
             "How many findings had which calibrated confidence in the label given. Most should be near the top; a "
             "spread downwards means scans that the model finds hard.",
-            buckets(sure),
+            heatmap_query(confidence),
             width=10,
         ),
-        big_number(
+        stat_panel(
             "Findings",
             "short",
             "Findings answered in the shown time, by label.",
-            over_time(
-                f"round(sum by (module, label) (increase(imip_predictions_total{{{SERVED}}}[$__range])))", "{{label}}"
+            range_query(
+                f"round(sum by (module, label) (increase(imip_predictions_total{{{SERVER_AND_MODULE}}}[$__range])))",
+                "{{label}}",
             ),
             width=6,
             height=8,
@@ -62,35 +63,35 @@ def _answers() -> Row:
 
 
 def _warnings() -> Row:
-    warned = f"sum by (module, warning) (rate(imip_warnings_total{{{SERVED}}}[$__rate_interval]))"
-    answered = f"sum by (module) (rate(imip_predictions_total{{{SERVED}}}[$__rate_interval]))"
+    warned = f"sum by (module, warning) (rate(imip_warnings_total{{{SERVER_AND_MODULE}}}[$__rate_interval]))"
+    answered = f"sum by (module) (rate(imip_predictions_total{{{SERVER_AND_MODULE}}}[$__rate_interval]))"
     return "Doubt", [
-        curves(
+        time_series_panel(
             "Uncertain",
             "percentunit",
             "Share of the last 30 minutes' findings whose decision is `uncertain`, that is near a threshold. The card "
             "says how large it is on the test part; more means harder or foreign scans.",
-            over_time(f"module:imip_uncertain:ratio_rate30m{{{OF_MODULE}}}", "{{module}}"),
+            range_query(f"module:imip_uncertain:ratio_rate30m{{{MODULE}}}", "{{module}}"),
             width=8,
-            empty="No finding lately",
+            no_value="No finding lately",
         ),
-        curves(
+        time_series_panel(
             "Mean confidence",
             "percentunit",
             "Mean calibrated confidence of the last 30 minutes' findings. It falls when scans become foreign or poor; "
             "what is usual differs by module.",
-            over_time(f"module:imip_confidence:mean30m{{{OF_MODULE}}}", "{{module}}"),
-            least=0,
-            most=1,
+            range_query(f"module:imip_confidence:mean30m{{{MODULE}}}", "{{module}}"),
+            soft_min=0,
+            max_value=1,
             width=8,
-            empty="No finding lately",
+            no_value="No finding lately",
         ),
-        curves(
+        time_series_panel(
             "Warnings",
             "percentunit",
             "Share of findings that carry each warning. `out_of_distribution` on known kinds of scans means drift; "
             "burned-in warnings concern the privacy of what clients send.",
-            over_time(
+            range_query(
                 f"{warned} / on (module) group_left () ({answered} > 0) or 0 * {warned}", "{{module}}: {{warning}}"
             ),
             width=8,
@@ -98,12 +99,12 @@ def _warnings() -> Row:
     ]
 
 
-def _rightness() -> Row:
-    measured = f"sum by (module) {right(PAIRS)} / (sum by (module) ({PAIRS}) > 0)"
+def _accuracy() -> Row:
+    measured = f"sum by (module) {correct(PAIRS)} / (sum by (module) ({PAIRS}) > 0)"
     rate = "module_actual:imip_false_negative_rate"
-    bound = f"imip_model_false_negative_rate_bound_ratio{{{OF_MODULE}}}"  # of the label that must not be missed
+    bound = f"imip_model_false_negative_rate_bound_ratio{{{MODULE}}}"  # of the label to detect
     return "How right", [
-        curves(
+        time_series_panel(
             "Accuracy, estimated and measured",
             "percentunit",
             "Estimated: what the confidence of the last 1,000 findings lets expect, no label seen. Measured: the share "
@@ -111,18 +112,18 @@ def _rightness() -> Row:
             "the lower end of the card's interval; values that stay below it mean that the model does worse than when "
             "it was measured.",
             [
-                over_time(f"module:imip_estimated_accuracy:ratio{{{OF_MODULE}}}", "{{module}} estimated"),
-                over_time(measured, "{{module}} measured"),
-                over_time(
-                    f"min by (module) (imip_model_accuracy_bound_ratio{{{OF_MODULE}}})", "{{module}} card's bound"
+                range_query(f"module:imip_estimated_accuracy:ratio{{{MODULE}}}", "{{module}} estimated"),
+                range_query(measured, "{{module}} measured"),
+                range_query(
+                    f"min by (module) (imip_model_accuracy_bound_ratio{{{MODULE}}})", "{{module}} card's bound"
                 ),
             ],
             limit=".*bound",
-            least=0,
-            most=1,
-            empty="No finding yet",
+            soft_min=0,
+            max_value=1,
+            no_value="No finding yet",
         ),
-        curves(
+        time_series_panel(
             "False negative rate",
             "percentunit",
             "Share of the scans with a finding, such as a tumor, that the model missed, among those labelled in 30 "
@@ -130,14 +131,14 @@ def _rightness() -> Row:
             "interval: a lower limit above it means more misses than chance explains.",
             [
                 *(
-                    over_time(f"{rate}:{part}{{{OF_MODULE}}} and on (module, actual) {bound}", f"{{{{actual}}}}{name}")
+                    range_query(f"{rate}:{part}{{{MODULE}}} and on (module, actual) {bound}", f"{{{{actual}}}}{name}")
                     for part, name in {"ratio": "", "low": ", lower limit", "high": ", upper limit"}.items()
                 ),
-                over_time(f"max by (module, actual) ({bound})", "{{actual}}, card's bound"),
+                range_query(f"max by (module, actual) ({bound})", "{{actual}}, card's bound"),
             ],
             limit=".*bound",
             margin=".*limit",
-            empty=UNLABELLED,
+            no_value=UNLABELLED,
         ),
     ]
 
@@ -145,24 +146,24 @@ def _rightness() -> Row:
 def _labels() -> Row:
     labels = f'label_replace(max by (module, actual) ({LABELLED}), "predicted", "$1", "actual", "(.+)")'
     chosen = f"({LABELLED} and on (module, predicted) {labels})"
-    labelled = f"sum by (module, confidence) {chosen}"  # without abstentions, which are no true label
-    share = f"sum by (module, confidence) {right(LABELLED)} / ({labelled} > 0)"
+    labelled = f"sum by (module, confidence) {chosen}"  # excludes abstentions
+    share = f"sum by (module, confidence) {correct(LABELLED)} / ({labelled} > 0)"
     return "What reviewers said, 30 days", [
-        big_number(
+        stat_panel(
             "Labelled findings",
             "short",
             "Findings of the last 30 days that a reviewer labelled. Rates from fewer than a hundred say little.",
-            over_time(f"sum by (module) ({PAIRS})", "{{module}}"),
-            steps=PLAIN,
+            range_query(f"sum by (module) ({PAIRS})", "{{module}}"),
+            thresholds=PLAIN,
             height=8,
-            empty="No monitor yet",
+            no_value="No monitor yet",
         ),
-        listing(
+        table_panel(
             "Confusion",
             "short",
             "Labelled findings by the label a reviewer gave and the one the model gave. Rows where they differ are "
             "errors or abstentions; a finding such as a tumor that was answered otherwise is the grave one.",
-            rows(f"sum by (module, actual, predicted) ({PAIRS}) and on (module) sum by (module) ({PAIRS}) > 0"),
+            table_query(f"sum by (module, actual, predicted) ({PAIRS}) and on (module) sum by (module) ({PAIRS}) > 0"),
             columns=[
                 Column("module", "Module"),
                 Column("actual", "Actual"),
@@ -170,15 +171,15 @@ def _labels() -> Row:
                 Column("Value", "Findings"),
             ],
             width=9,
-            descending="Findings",
-            empty=UNLABELLED,
+            sort_descending_by="Findings",
+            no_value=UNLABELLED,
         ),
-        listing(
+        table_panel(
             "Calibration",
             "short",
             "Labelled findings by confidence, and the share of them that was right. If the model is calibrated, the "
             "share lies within the confidence's own limits; lower means overconfident.",
-            [rows(f"{labelled} > 0"), rows(share)],
+            [table_query(f"{labelled} > 0"), table_query(share)],
             columns=[
                 Column("module", "Module"),
                 Column("confidence", "Confidence"),
@@ -186,7 +187,7 @@ def _labels() -> Row:
                 Column("Value #B", "Right", "percentunit", ((None, ORANGE), (0.5, GREEN)), gauge=True),
             ],
             width=11,
-            descending="Confidence",
-            empty=UNLABELLED,
+            sort_descending_by="Confidence",
+            no_value=UNLABELLED,
         ),
     ]

@@ -1,13 +1,13 @@
-"""The first page an operator opens: are the promises kept, and if not, which page tells more."""
+"""The dashboard Overview: objectives, alerts, traffic, latency, saturation, drift and versions."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from tools.dashboards.boards.promises import promises
 from tools.dashboards.colours import GREEN, ORANGE, RED, YELLOW, below, high_is_bad, low_is_bad
-from tools.dashboards.layout import Row, page
-from tools.dashboards.matchers import ANALYSES, OF_JOB, OF_MODULE, SERVED, SERVER
-from tools.dashboards.panels import Column, Panel, big_number, curves, listing
-from tools.dashboards.targets import now, over_time, rows
+from tools.dashboards.label_matchers import ANALYSIS_ROUTES, JOB, MODULE, SERVER, SERVER_AND_MODULE
+from tools.dashboards.layout import Row, build_dashboard
+from tools.dashboards.panels import Column, Panel, stat_panel, table_panel, time_series_panel
+from tools.dashboards.queries import instant_query, range_query, table_query
 
 ALERT_STATES = {
     "firing": ("firing", RED),
@@ -16,11 +16,11 @@ ALERT_STATES = {
     "ticket": ("ticket", YELLOW),
 }
 QUANTILES = {0.5: "p50", 0.95: "p95", 0.99: "p99"}
-ERRORS = f"sum by (status) (rate(imip_request_duration_seconds_count{{{ANALYSES}}}[$__rate_interval]))"
+ERRORS = f"sum by (status) (rate(imip_request_duration_seconds_count{{{ANALYSIS_ROUTES}}}[$__rate_interval]))"
 
 
 def build() -> Dashboard:
-    return page(
+    return build_dashboard(
         "imip-overview",
         "Objectives, traffic and saturation of the service, and what model and drift say.",
         [promises(), _alerts(), _traffic(), _latency(), _saturation(), _model(), _versions()],
@@ -31,12 +31,12 @@ def _alerts() -> Row:
     since = 'ALERTS{alertname=~"Imip.+"} * ignoring (alertstate) group_left ALERTS_FOR_STATE{alertname=~"Imip.+"}'
     labels = "alertname, severity, alertstate, job, module"
     return "Alerts", [
-        listing(
+        table_panel(
             "Active alerts",
             "dateTimeFromNow",
             "Alerts that fire or are about to, and since when their condition holds. What each means and what to do "
             "stands in docs/runbooks.",
-            rows(f"1000 * min by ({labels}) ({since})"),
+            table_query(f"1000 * min by ({labels}) ({since})"),
             columns=[
                 Column("alertname", "Alert"),
                 Column("severity", "Severity", coloured=True),
@@ -48,40 +48,40 @@ def _alerts() -> Row:
             states=ALERT_STATES,
             width=24,
             height=5,
-            empty="No alert is active.",
+            no_value="No alert is active.",
         )
     ]
 
 
 def _traffic() -> Row:
     return "Traffic and errors", [
-        curves(
+        time_series_panel(
             "Requests",
             "reqps",
             "Requests answered each second, by route. A sudden fall to nothing is as much news as a flood.",
-            over_time(
+            range_query(
                 f"sum by (route) (rate(imip_request_duration_seconds_count{{{SERVER}}}[$__rate_interval]))", "{{route}}"
             ),
             stacked="normal",
             width=8,
         ),
-        curves(
+        time_series_panel(
             "Analyses by status",
             "reqps",
             "Answers to /predict and /heatmap each second, by HTTP status. 4xx are faults of the file or the request, "
             "503 is a full server or a lost log, 500 is our fault.",
-            over_time(ERRORS, "{{status}}"),
+            range_query(ERRORS, "{{status}}"),
             colours={"200": GREEN, "500": RED, "503": ORANGE},
             stacked="normal",
             width=8,
         ),
-        curves(
+        time_series_panel(
             "Analyses failed",
             "percentunit",
             "Share of analyses of the last five minutes answered with 5xx. Above the dashed line the error budget is "
             "spent faster than it lasts; at 7.2% (14.4 times) a page goes out.",
-            over_time(f"job:imip_request_errors:ratio_rate5m{{{OF_JOB}}}", "{{job}}"),
-            steps=below(0.005),
+            range_query(f"job:imip_request_errors:ratio_rate5m{{{JOB}}}", "{{job}}"),
+            thresholds=below(0.005),
             width=8,
         ),
     ]
@@ -91,60 +91,60 @@ def _latency() -> Row:
     return "Latency", [
         _quantiles("/predict", 0.25),
         _quantiles("/heatmap", 1),
-        curves(
+        time_series_panel(
             "Analyses too slow",
             "percentunit",
             "Share of analyses of the last five minutes slower than their objective. Above the dashed line the latency "
             "budget is spent faster than it lasts.",
-            over_time(f"round(job:imip_slow_requests:ratio_rate5m{{{OF_JOB}}}, 0.0001)", "{{job}}"),
-            steps=below(0.01),
+            range_query(f"round(job:imip_slow_requests:ratio_rate5m{{{JOB}}}, 0.0001)", "{{job}}"),
+            thresholds=below(0.01),
             width=8,
         ),
     ]
 
 
 def _quantiles(route: str, objective: float) -> Panel:
-    asked = f'imip_request_duration_seconds_bucket{{{SERVER}, route="{route}", status!~"5..|408|499"}}'
-    by_bucket = f"sum by (le) (rate({asked}[$__rate_interval]))"
-    return curves(
+    requests = f'imip_request_duration_seconds_bucket{{{SERVER}, route="{route}", status!~"5..|408|499"}}'
+    by_bucket = f"sum by (le) (rate({requests}[$__rate_interval]))"
+    return time_series_panel(
         f"Latency of {route}",
         "s",
         f"Time within which half, 95% and 99% of the answers to {route} are complete; failures and uploads broken off "
         f"are left out. 99% are promised within the dashed {objective:g} s.",
-        [over_time(f"histogram_quantile({share}, {by_bucket})", name) for share, name in QUANTILES.items()],
-        steps=below(objective),
+        [range_query(f"histogram_quantile({share}, {by_bucket})", name) for share, name in QUANTILES.items()],
+        thresholds=below(objective),
         colours={"p50": GREEN, "p95": YELLOW, "p99": ORANGE},
         width=8,
     )
 
 
 def _saturation() -> Row:
-    held = f"sum(imip_requests_in_flight{{{ANALYSES}}})"
+    in_flight = f"sum(imip_requests_in_flight{{{ANALYSIS_ROUTES}}})"
     processor = f"rate(imip_process_cpu_seconds_total{{{SERVER}}}[$__rate_interval])"
-    shed = f"rate(imip_shed_requests_total{{{ANALYSES}}}[$__rate_interval])"
+    shed = f"rate(imip_shed_requests_total{{{ANALYSIS_ROUTES}}}[$__rate_interval])"
     return "Saturation", [
-        curves(
+        time_series_panel(
             "Places taken",
             "percentunit",
             "Analyses held at once, of those that all workers hold before they shed with 503. Near 100% add workers or "
             "servers.",
-            over_time(f"{held} / sum(imip_request_places{{{SERVER}}})", "all servers"),
-            steps=high_is_bad(orange=0.7, red=0.9),
+            range_query(f"{in_flight} / sum(imip_request_places{{{SERVER}}})", "all servers"),
+            thresholds=high_is_bad(orange=0.7, red=0.9),
             width=8,
         ),
-        curves(
+        time_series_panel(
             "Analyses shed",
             "reqps",
             "Analyses refused each second because every place was taken. More than now and then means too few workers.",
-            over_time(f"sum({shed})", "shed"),
+            range_query(f"sum({shed})", "shed"),
             colours={"shed": ORANGE},
             width=8,
         ),
-        curves(
+        time_series_panel(
             "Processor time",
             "short",
             "Processor cores used, by kind of process. One API worker analyses on one core.",
-            over_time(f"sum by (process) ({processor})", "{{process}}"),
+            range_query(f"sum by (process) ({processor})", "{{process}}"),
             width=8,
         ),
     ]
@@ -152,75 +152,77 @@ def _saturation() -> Row:
 
 def _model() -> Row:
     return "Model and drift", [
-        big_number(
+        stat_panel(
             "Scans",
             "short",
             "Whether any detector of the last check says that the scans are unlike the reference. The page Drift says "
             "which and why.",
-            now(f"max by (module) (imip_drift_detected{{{OF_MODULE}}})", "{{module}}"),
+            instant_query(f"max by (module) (imip_drift_detected{{{MODULE}}})", "{{module}}"),
             states={"0": ("as usual", GREEN), "1": ("drifted", RED)},
-            empty="No check yet",
+            no_value="No check yet",
         ),
-        big_number(
+        stat_panel(
             "Last drift check",
             "s",
             "Age of the last drift check. Old while scans come in means that nobody looks.",
-            now(f"time() - max by (module) (imip_drift_last_check_timestamp_seconds{{{OF_MODULE}}})", "{{module}}"),
-            steps=high_is_bad(orange=900, red=86400),
-            empty="No check yet",
+            instant_query(
+                f"time() - max by (module) (imip_drift_last_check_timestamp_seconds{{{MODULE}}})", "{{module}}"
+            ),
+            thresholds=high_is_bad(orange=900, red=86400),
+            no_value="No check yet",
         ),
-        big_number(
+        stat_panel(
             "Estimated accuracy",
             "percentunit",
             "Accuracy that the calibrated confidence of the last 1,000 findings lets expect. No label was seen: it is "
             "an estimate, and too high on foreign scans.",
-            over_time(f"module:imip_estimated_accuracy:ratio{{{OF_MODULE}}}", "{{module}}"),
-            steps=low_is_bad(red=0.85, orange=0.92),
-            empty="No finding yet",
+            range_query(f"module:imip_estimated_accuracy:ratio{{{MODULE}}}", "{{module}}"),
+            thresholds=low_is_bad(red=0.85, orange=0.92),
+            no_value="No finding yet",
         ),
-        big_number(
+        stat_panel(
             "Mean confidence",
             "percentunit",
             "Mean calibrated confidence of the last 30 minutes. A collapse means scans the model does not know.",
-            over_time(f"module:imip_confidence:mean30m{{{OF_MODULE}}}", "{{module}}"),
-            steps=low_is_bad(red=0.75, orange=0.85),
-            empty="No finding lately",
+            range_query(f"module:imip_confidence:mean30m{{{MODULE}}}", "{{module}}"),
+            thresholds=low_is_bad(red=0.75, orange=0.85),
+            no_value="No finding lately",
         ),
-        big_number(
+        stat_panel(
             "Uncertain",
             "percentunit",
             "Share of the last 30 minutes' findings too near the threshold to be called confident.",
-            over_time(f"module:imip_uncertain:ratio_rate30m{{{OF_MODULE}}}", "{{module}}"),
-            steps=high_is_bad(orange=0.1, red=0.25),
-            empty="No finding lately",
+            range_query(f"module:imip_uncertain:ratio_rate30m{{{MODULE}}}", "{{module}}"),
+            thresholds=high_is_bad(orange=0.1, red=0.25),
+            no_value="No finding lately",
         ),
-        big_number(
+        stat_panel(
             "Out of distribution",
             "percentunit",
             "Share of the last 30 minutes' findings whose scan is unlike those the model knows.",
-            over_time(f"module:imip_out_of_distribution:ratio_rate30m{{{OF_MODULE}}}", "{{module}}"),
-            steps=high_is_bad(orange=0.1, red=0.2),
-            empty="No finding lately",
+            range_query(f"module:imip_out_of_distribution:ratio_rate30m{{{MODULE}}}", "{{module}}"),
+            thresholds=high_is_bad(orange=0.1, red=0.2),
+            no_value="No finding lately",
         ),
     ]
 
 
 def _versions() -> Row:
     return "Versions", [
-        listing(
+        table_panel(
             "Models",
             "short",
             "Model versions in use and the servers that serve each. More than one version of a module outside a "
             "rollout means that servers disagree.",
-            rows(f"count by (module, version) (imip_model_info{{{SERVED}}} == 1)"),
+            table_query(f"count by (module, version) (imip_model_info{{{SERVER_AND_MODULE}}} == 1)"),
             columns=[Column("module", "Module"), Column("version", "Version"), Column("Value", "Servers")],
             height=5,
         ),
-        listing(
+        table_panel(
             "Software",
             "short",
             "Versions of IMIP, BentoML and Python, and the servers that run each.",
-            rows(f"count by (version, bentoml, python) (imip_build_info{{{SERVER}}} == 1)"),
+            table_query(f"count by (version, bentoml, python) (imip_build_info{{{SERVER}}} == 1)"),
             columns=[
                 Column("version", "IMIP"),
                 Column("bentoml", "BentoML"),

@@ -1,1 +1,1 @@
-"""Dashboards drawn as pictures, without a Grafana."""
+"""Draw dashboards as pictures, without Grafana."""

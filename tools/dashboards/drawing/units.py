@@ -1,4 +1,4 @@
-"""Values as Grafana writes them, by unit."""
+"""Format values with units like Grafana."""
 
 import math
 import time
@@ -10,34 +10,34 @@ SPANS = (
     (YEAR, " years"), (2 * WEEK, " weeks"), (DAY, " days"), (HOUR, " h"), (MINUTE, " min"), (1, " s"), (1e-3, " ms"),
     (1e-6, " µs"),
 )  # fmt: skip
-SIZES = {" weeks": WEEK}  # of those that begin later than at one
+SIZES = {" weeks": WEEK}  # where the unit is not the lowest value in SPANS
 
 
-def written(value: float, unit: str, decimals: int | None = None) -> str:
-    """Write a value with its unit, by default with three figures that count."""
+def format_value(value: float, unit: str, decimals: int | None = None) -> str:
+    """Format a value with its unit, by default with three significant digits."""
     if math.isnan(value):
         return "-"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if unit == "percentunit":
-        return f"{_figures(100 * value, decimals)}%"
+        return f"{_digits(100 * value, decimals)}%"
     if unit == "dateTimeFromNow":
-        return f"{written(max(0.0, time.time() - value / 1000), 's')} ago"
+        return f"{format_value(max(0.0, time.time() - value / 1000), 's')} ago"
     if value == 0 and unit == "s":
         return "0 s"
     if unit in ("s", "bytes", "short"):
         return _scaled(value, {"s": SPANS, "bytes": BYTES, "short": PREFIXES}[unit], decimals)
-    return _figures(value, decimals) + {"reqps": " req/s"}.get(unit, "")
+    return _digits(value, decimals) + {"reqps": " req/s"}.get(unit, "")
 
 
 def _scaled(value: float, scale: tuple[tuple[float, str], ...], decimals: int | None) -> str:
     for least, name in scale:
         if abs(value) >= least:
-            return _figures(value / SIZES.get(name, least), decimals) + name
-    return _figures(value, decimals)
+            return _digits(value / SIZES.get(name, least), decimals) + name
+    return _digits(value, decimals)
 
 
-def _figures(value: float, decimals: int | None) -> str:
+def _digits(value: float, decimals: int | None) -> str:
     if decimals is not None:
         return f"{value:.{decimals}f}"
     if value == 0:

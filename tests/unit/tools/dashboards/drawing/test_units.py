@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.dashboards.drawing.units import written
+from tools.dashboards.drawing.units import format_value
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from tools.dashboards.drawing.units import written
     ],
 )
 def test_a_value_is_written_with_its_unit(value: float, unit: str, text: str) -> None:
-    assert written(value, unit) == text
+    assert format_value(value, unit) == text

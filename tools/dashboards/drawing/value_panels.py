@@ -1,4 +1,4 @@
-"""Panels of single values: big numbers, bars, tables, and words."""
+"""Draw panels of single values: stat, bar gauge, table and text."""
 
 import re
 import textwrap
@@ -6,33 +6,33 @@ from typing import Any
 
 import numpy as np
 
-from tools.dashboards.drawing.canvas import EDGE, FAINT, GRID, TEXT, Area, colour, fitted, step_colour
+from tools.dashboards.drawing.canvas import EDGE, GRID, MUTED, TEXT, Area, hex_colour, threshold_colour, truncated
 from tools.dashboards.drawing.query import Series
-from tools.dashboards.drawing.units import written
+from tools.dashboards.drawing.units import format_value
 
 Panel = dict[str, Any]
 ROW = 27  # pixels
 
 
-def numbers(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
-    found = _named(panel, answers)
+def draw_stat(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
+    found = _named_series(panel, answers)
     across = area.width >= area.height
     for index, (name, series) in enumerate(found):
-        _number(area.part(index, len(found), across=across), panel, name if len(found) > 1 else "", series)
+        _draw_number(area.part(index, len(found), across=across), panel, name if len(found) > 1 else "", series)
 
 
-def _number(area: Area, panel: Panel, name: str, series: Series) -> None:
-    text, ink = _shown(panel, series.last)
+def _draw_number(area: Area, panel: Panel, name: str, series: Series) -> None:
+    text, colour = _value_text(panel, series.last)
     size = min(26.0, area.height / 3.4, area.width / (0.92 * max(len(text), 4)))
     middle = area.height / 2 + (8 if name else 0) - (6 if len(series.values) > 1 else 0)
-    area.write(area.width / 2, middle, text, size, ink, ha="center", weight="bold")
+    area.write(area.width / 2, middle, text, size, colour, ha="center", weight="bold")
     if name:
-        area.write(area.width / 2, middle - size - 8, fitted(name, area.width - 16, 9), 9, FAINT, ha="center")
+        area.write(area.width / 2, middle - size - 8, truncated(name, area.width - 16, 9), 9, MUTED, ha="center")
     if len(series.values) > 1:
-        _sparkline(area.inside(top=area.height * 0.7), series, ink)
+        _draw_sparkline(area.inset(top=area.height * 0.7), series, colour)
 
 
-def _sparkline(area: Area, series: Series, ink: str) -> None:
+def _draw_sparkline(area: Area, series: Series, colour: str) -> None:
     axes = area.axes()
     axes.axis("off")
     known = series.values[np.isfinite(series.values)]
@@ -40,44 +40,44 @@ def _sparkline(area: Area, series: Series, ink: str) -> None:
         low, high = float(known.min()), float(known.max())
         axes.set_ylim(low - 0.1 * (high - low) - 1e-9, high + 0.2 * (high - low) + 1e-9)
         axes.set_xlim(series.times[0], series.times[-1])
-        axes.plot(series.times, series.values, color=ink, lw=1.2)
-        axes.fill_between(series.times, axes.get_ylim()[0], series.values, color=ink, alpha=0.15, lw=0)
+        axes.plot(series.times, series.values, color=colour, lw=1.2)
+        axes.fill_between(series.times, axes.get_ylim()[0], series.values, color=colour, alpha=0.15, lw=0)
 
 
-def bars(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
-    found = _named(panel, answers)
+def draw_bar_gauge(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
+    found = _named_series(panel, answers)
     most = panel["fieldConfig"]["defaults"].get("max") or max(series.last for _, series in found) or 1
     names = min(area.width * 0.42, 20 + 6.6 * max(len(name) for name, _ in found))
     height = min(34.0, area.height / len(found))
     for index, (name, series) in enumerate(found):
-        text, ink = _shown(panel, series.last)
-        row = area.inside(top=index * height, bottom=area.height - (index + 1) * height)
-        row.write(names - 4, height / 2, fitted(name, names - 12, 8.5), 8.5, TEXT, ha="right")
-        track = row.inside(left=names + 4, top=4, right=72, bottom=4)
+        text, colour = _value_text(panel, series.last)
+        row = area.inset(top=index * height, bottom=area.height - (index + 1) * height)
+        row.write(names - 4, height / 2, truncated(name, names - 12, 8.5), 8.5, TEXT, ha="right")
+        track = row.inset(left=names + 4, top=4, right=72, bottom=4)
         track.fill(GRID)
         share = float(np.clip(series.last / most, 0, 1))
-        track.inside(right=track.width * (1 - share)).fill(ink)
-        row.write(row.width - 64, height / 2, text, 9, ink, weight="bold")
+        track.inset(right=track.width * (1 - share)).fill(colour)
+        row.write(row.width - 64, height / 2, text, 9, colour, weight="bold")
 
 
-def table(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
+def draw_table(area: Area, panel: Panel, answers: list[list[Series]]) -> None:
     organised = next(one["options"] for one in panel["transformations"] if one["id"] == "organize")
     fields = sorted(organised["indexByName"], key=organised["indexByName"].__getitem__)
     titles = [organised["renameByName"][field] for field in fields]
     rows = _sorted(_rows(answers), panel, dict(zip(titles, fields, strict=True)))
-    head = area.inside(bottom=area.height - ROW)
+    header = area.inset(bottom=area.height - ROW)
     for number, title in enumerate(titles):
-        head.part(number, len(titles), across=True).write(10, ROW / 2, title, 9, colour("blue"), weight="bold")
-    head.line(EDGE)
+        header.part(number, len(titles), across=True).write(10, ROW / 2, title, 9, hex_colour("blue"), weight="bold")
+    header.line(EDGE)
     for index, row in enumerate(rows[: int(area.height / ROW) - 1]):
-        line = area.inside(top=(index + 1) * ROW, bottom=area.height - (index + 2) * ROW)
+        line = area.inset(top=(index + 1) * ROW, bottom=area.height - (index + 2) * ROW)
         for number, (field, title) in enumerate(zip(fields, titles, strict=True)):
-            _cell(line.part(number, len(fields), across=True), panel, title, row.get(field, ""))
+            _draw_cell(line.part(number, len(fields), across=True), panel, title, row.get(field, ""))
         line.line(GRID)
 
 
-def words(area: Area, content: str) -> None:
-    """Write Markdown; its marks are left out."""
+def draw_text(area: Area, content: str) -> None:
+    """Write Markdown as plain text."""
     y = 6.0
     for paragraph in content.split("\n"):
         plain = re.sub(r"\*\*|`", "", paragraph)
@@ -86,7 +86,7 @@ def words(area: Area, content: str) -> None:
             y += 17
 
 
-def _cell(area: Area, panel: Panel, title: str, value: str | float) -> None:
+def _draw_cell(area: Area, panel: Panel, title: str, value: str | float) -> None:
     properties = {
         one["id"]: one["value"]
         for override in panel["fieldConfig"]["overrides"]
@@ -94,23 +94,23 @@ def _cell(area: Area, panel: Panel, title: str, value: str | float) -> None:
         for one in override["properties"]
     }
     if isinstance(value, str):
-        text, ink = _mapped(panel, value) or (value, TEXT)
-        area.write(10, area.height / 2, fitted(text, area.width - 14, 9), 9, ink)
+        text, colour = _mapped_text(panel, value) or (value, TEXT)
+        area.write(10, area.height / 2, truncated(text, area.width - 14, 9), 9, colour)
         return
     defaults = panel["fieldConfig"]["defaults"]
-    text = written(value, properties.get("unit", defaults["unit"]))
+    text = format_value(value, properties.get("unit", defaults["unit"]))
     steps = properties.get("thresholds", defaults["thresholds"])["steps"]
     if properties.get("custom.cellOptions", {}).get("type") == "gauge":
-        track = area.inside(left=10, top=6, right=64, bottom=6)
+        track = area.inset(left=10, top=6, right=64, bottom=6)
         track.fill(GRID)
-        track.inside(right=track.width * (1 - float(np.clip(value, 0, 1)))).fill(step_colour(steps, value))
+        track.inset(right=track.width * (1 - float(np.clip(value, 0, 1)))).fill(threshold_colour(steps, value))
         area.write(area.width - 56, area.height / 2, text, 9)
     else:
-        area.write(10, area.height / 2, text, 9, step_colour(steps, value) if "thresholds" in properties else TEXT)
+        area.write(10, area.height / 2, text, 9, threshold_colour(steps, value) if "thresholds" in properties else TEXT)
 
 
 def _rows(answers: list[list[Series]]) -> list[dict[str, str | float]]:
-    """Join the answers' series by their labels, as the transformation `merge` does."""
+    """Join the series of all responses by labels, like the transformation `merge` of Grafana."""
     rows: dict[tuple[tuple[str, str], ...], dict[str, str | float]] = {}
     for letter, answer in zip("ABCDEFGH", answers, strict=False):
         for series in answer:
@@ -127,25 +127,25 @@ def _sorted(rows: list[dict[str, str | float]], panel: Panel, fields: dict[str, 
     return rows
 
 
-def _named(panel: Panel, answers: list[list[Series]]) -> list[tuple[str, Series]]:
+def _named_series(panel: Panel, answers: list[list[Series]]) -> list[tuple[str, Series]]:
     return [
-        (series.named(target["legendFormat"]), series)
+        (series.legend(target["legendFormat"]), series)
         for target, answer in zip(panel["targets"], answers, strict=True)
         for series in answer
     ]
 
 
-def _shown(panel: Panel, value: float) -> tuple[str, str]:
-    """Return a value's text and colour."""
+def _value_text(panel: Panel, value: float) -> tuple[str, str]:
+    """Return the text and colour of a value."""
     defaults = panel["fieldConfig"]["defaults"]
-    mapped = _mapped(panel, f"{value:g}")
-    text = written(value, defaults["unit"], defaults.get("decimals"))
-    return mapped or (text, step_colour(defaults["thresholds"]["steps"], value))
+    mapped = _mapped_text(panel, f"{value:g}")
+    text = format_value(value, defaults["unit"], defaults.get("decimals"))
+    return mapped or (text, threshold_colour(defaults["thresholds"]["steps"], value))
 
 
-def _mapped(panel: Panel, value: str) -> tuple[str, str] | None:
+def _mapped_text(panel: Panel, value: str) -> tuple[str, str] | None:
     for mapping in panel["fieldConfig"]["defaults"].get("mappings", []):
         if value in mapping["options"]:
             state = mapping["options"][value]
-            return state["text"], colour(state["color"])
+            return state["text"], hex_colour(state["color"])
     return None
