@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 from imip.errors import ImipError, LogUnavailable
 from imip.settings import Settings
 from serving import bento, openapi, problems
-from serving.middleware import CLIENT_CLOSED, Edge, Failures, Places
+from serving.middleware.balance import Balance, BalanceMiddleware, LoadTable
+from serving.middleware.concurrency_limit import ConcurrencyLimit
+from serving.middleware.errors import ErrorMiddleware
+from serving.middleware.requests import CLIENT_CLOSED, RequestMiddleware
 from serving.routes import handlers
 from serving.worker import log_format
-from serving.worker_balance import Balance, Balancing, Board
 
 # Requests to the prediction log that one worker holds at once. They share its threads with /readyz and /metrics, and
 # the 5 connections that its engine keeps open with the log's writer.
@@ -38,13 +40,15 @@ def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp
     for mounted in _mounted(service):
         for error in (ImipError, SQLAlchemyError, ClientDisconnect):
             mounted.add_exception_handler(error, _answered)
-    service.add_asgi_middleware(Failures)
+    service.add_asgi_middleware(ErrorMiddleware)
     document = partial(openapi.document, mounted=[route.path for route in _mounted_routes(service)])
     app: Starlette = bento.AppFactory(service, is_main, answer, document)()
-    analyses = dict.fromkeys((method.route for method in service.apis.values()), Places(settings.max_in_flight))
-    reads = dict.fromkeys((route.path for route in handlers.OF_THE_LOG), Places(LOG_REQUESTS))
-    edge = Edge(app, routes=_routes(app, service), places=analyses | reads)
-    return _balanced(edge, analyses)
+    analyses = dict.fromkeys(
+        (method.route for method in service.apis.values()), ConcurrencyLimit(settings.max_in_flight)
+    )
+    reads = dict.fromkeys((route.path for route in handlers.OF_THE_LOG), ConcurrencyLimit(LOG_REQUESTS))
+    counted = RequestMiddleware(app, routes=_routes(app, service), limits=analyses | reads)
+    return _balanced(counted, analyses)
 
 
 def _balanced(app: ASGIApp, routes: Collection[str]) -> ASGIApp:
@@ -52,8 +56,8 @@ def _balanced(app: ASGIApp, routes: Collection[str]) -> ASGIApp:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if os.name != "posix" or folder is None:
         return app
-    board = Board(Path(folder) / "worker-loads", server_context.worker_index or 0)
-    return Balancing(app, routes, Balance(board))
+    table = LoadTable(Path(folder) / "worker-loads", server_context.worker_index or 0)
+    return BalanceMiddleware(app, routes, Balance(table))
 
 
 def answer(request: Request, error: Exception) -> Response | None:

@@ -6,11 +6,11 @@ from starlette.applications import Starlette
 
 from imip.settings import Settings
 from monitoring.log.writer import PredictionLog
-from serving import analysis_metrics, model_store, output
+from serving import analysis_metrics, model_store
 from serving.pipeline import Pipeline
 from serving.routes.queries import Queries
 from serving.schemas.meta import meta
-from serving.worker import loading, process
+from serving.worker import loading, output, process
 from serving.worker.process_metrics import ProcessMetrics
 
 

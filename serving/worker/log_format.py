@@ -17,7 +17,7 @@ from typing import Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-from serving import output
+from serving.worker import output
 
 Style = Literal["auto", "json", "text"]
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

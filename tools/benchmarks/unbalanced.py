@@ -3,7 +3,7 @@
 import sys
 
 import service as shipped
-from serving import worker_balance
+from serving.middleware import balance
 
-worker_balance.SPREAD = sys.maxsize
+balance.SPREAD = sys.maxsize
 service = shipped.service

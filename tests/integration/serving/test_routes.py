@@ -26,7 +26,7 @@ from monitoring.drift.checks import Check
 from monitoring.lease import MONITOR, REPORTS, Lease
 from monitoring.tables import drift_reports
 from serving import application
-from serving.middleware import CLIENT_CLOSED, Edge
+from serving.middleware.requests import CLIENT_CLOSED, RequestMiddleware
 from serving.routes import handlers, queries
 from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Queries
 from serving.schemas.meta import meta
@@ -340,7 +340,7 @@ def test_a_log_that_fails_is_logged_by_its_kind_alone(
     routes.add_exception_handler(SQLAlchemyError, application.answer)
     routes.state.queries = Queries(connect(f"sqlite:///{tmp_path / 'empty.sqlite3'}"), META, 1)
     route = path.partition("?")[0]
-    outermost = Edge(routes, routes={route: frozenset({method})}, places={})
+    outermost = RequestMiddleware(routes, routes={route: frozenset({method})}, limits={})
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://test") as client:

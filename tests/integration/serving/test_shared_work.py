@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.worker_balance import RECENT_SECONDS
+from serving.middleware.balance import RECENT_SECONDS
 from tests.support.server import Server
 
 

@@ -1,9 +1,9 @@
 """Workers share the work evenly, however few connections there are.
 
-All workers accept from one socket, and whoever wakes first gets a connection with all the requests that follow on it:
-a few connections that are kept alive may all be one worker's while the others idle. So each worker tells the others
-how many connections keep it busy, and one that has more than its share closes one with an answer. The client connects
-anew, most likely to a worker that waits.
+All workers accept from one socket, and the first to wake gets the connection with all requests that follow on it: a few
+keep-alive connections may all belong to one worker while the others are idle. So each worker publishes how many
+connections keep it busy, and one that has two more than another closes one with a response. The client connects again,
+most likely to an idle worker.
 """
 
 import os
@@ -24,7 +24,7 @@ SLOT = struct.Struct("=QQQd")  # one `Load`
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What keeps a worker busy, as it told at a moment of the system's monotonic clock."""
+    """What keeps a worker busy, and when it said so, by the system's monotonic clock."""
 
     process: int
     in_flight: int  # requests
@@ -35,57 +35,57 @@ class Load:
         return self.in_flight + (self.waiting if now - self.at < RECENT_SECONDS else 0)
 
 
-class Board:
-    """Where workers tell their loads: a file of one slot for each, of which the system keeps a copy in memory."""
+class LoadTable:
+    """The load of each worker, in a file of one slot each that the system keeps in memory."""
 
-    def __init__(self, file: Path, place: int) -> None:
-        """`place`: this worker's number, which a worker that replaces it takes over."""
+    def __init__(self, file: Path, slot: int) -> None:
+        """`slot`: this worker's number, which a worker that replaces it takes over."""
         self._file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        self._place = place
+        self._slot = slot
 
-    def tell(self, load: Load) -> None:
-        slot = SLOT.pack(load.process, load.in_flight, load.waiting, load.at)
-        os.pwrite(self._file, slot, self._place * SLOT.size)
+    def publish(self, load: Load) -> None:
+        packed = SLOT.pack(load.process, load.in_flight, load.waiting, load.at)
+        os.pwrite(self._file, packed, self._slot * SLOT.size)
 
     def others(self) -> Iterator[Load]:
-        """Yield what the other workers told, some of which may be dead."""
+        """Yield the loads of the other workers, some of which may have exited."""
         slots = os.pread(self._file, os.fstat(self._file).st_size, 0)
         loads = (Load(*slot) for slot in SLOT.iter_unpack(slots))
-        return (load for place, load in enumerate(loads) if place != self._place and load.process)
+        return (load for slot, load in enumerate(loads) if slot != self._slot and load.process)
 
 
 class Balance:
     """The load of this worker, and which of its connections should be closed."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, table: LoadTable) -> None:
+        self._table = table
         self._in_flight = 0
         self._answered: deque[float] = deque()  # when the connections that wait were answered
 
     def open(self, now: float) -> None:
-        """Tell the others that this worker accepts connections."""
-        self._board.tell(self._load(now))
+        """Publish that this worker accepts connections."""
+        self._table.publish(self._load(now))
 
     def begin(self, now: float) -> None:
-        """Count a request. It is taken for the next one on the connection last answered, so that closed ones expire."""
+        """Count a request. It counts as the next one on the connection last answered, so that closed ones expire."""
         if self._answered:
             self._answered.pop()
         self._in_flight += 1
-        self._board.tell(self._load(now))
+        self._table.publish(self._load(now))
 
     def end(self, now: float) -> bool:
-        """Count a request's answer; tell whether its connection should be closed with it."""
+        """Count a request's response; return whether its connection should be closed with it."""
         closes = self._is_uneven(now)
         self._in_flight -= 1
         if not closes:
             self._answered.append(now)
-        self._board.tell(self._load(now))
+        self._table.publish(self._load(now))
         return closes
 
     def _is_uneven(self, now: float) -> bool:
         own = self._load(now).connections(now)
         return own >= SPREAD and any(
-            own - load.connections(now) >= SPREAD and _lives(load.process) for load in self._board.others()
+            own - load.connections(now) >= SPREAD and _is_running(load.process) for load in self._table.others()
         )
 
     def _load(self, now: float) -> Load:
@@ -94,8 +94,8 @@ class Balance:
         return Load(os.getpid(), self._in_flight, len(self._answered), now)
 
 
-class Balancing:
-    """ASGI middleware that counts requests and closes connections. It is the outermost, since those shed count too."""
+class BalanceMiddleware:
+    """Counts requests and closes connections. It is the outermost middleware, since refused requests count too."""
 
     def __init__(self, app: ASGIApp, routes: Collection[str], balance: Balance) -> None:
         """`routes`: whose requests keep a worker busy."""
@@ -136,7 +136,7 @@ class Balancing:
                 self._balance.end(time.monotonic())
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,8 +1,8 @@
-"""The outermost layer of the server: every request passes here before BentoML sees it.
+"""Every request passes this middleware before BentoML sees it.
 
-It knows the closed set of routes, so that no path a client invents reaches a metric or a log; it sheds what a
-worker cannot hold; it turns every failure, whoever answered it, into one problem shape; and it writes one
-metric and one log line a request.
+It knows the closed set of routes, so that no path that a client invents reaches a metric or a log. It refuses what
+exceeds a concurrency limit, turns every failure, whoever answered it, into one problem shape, and writes one metric and
+one log line per request.
 """
 
 import logging
@@ -19,38 +19,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imip.errors import Overloaded
 from monitoring import metrics
 from serving import problems
+from serving.middleware.concurrency_limit import ConcurrencyLimit
+from serving.middleware.errors import log_fields
 
 UNKNOWN_ROUTE = "unknown"
-CLIENT_CLOSED = 499  # nginx's status for a client that hung up; it is logged, and nobody is there to get it
+CLIENT_CLOSED = 499  # nginx's status for a client that closed the connection; it is only logged
 
 log = logging.getLogger("imip.request")
 
 
-class Places:
-    """How many requests one worker holds at once, of one route or of several that share them."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._held = most, 0
-
-    def take(self) -> bool:
-        """Take a place; tell whether there was one."""
-        free = self._held < self._most
-        self._held += free
-        return free
-
-    def give_back(self) -> None:
-        self._held -= 1
-
-
-class Edge:
+class RequestMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, frozenset[str]], places: Mapping[str, Places]) -> None:
-        """`routes`: the methods of each path; `places`: those of each path whose requests are shed when there are none.
-
-        What stands in no `places` is always let in.
-        """
-        self._app, self._routes, self._places = app, routes, places
+    def __init__(
+        self, app: ASGIApp, routes: Mapping[str, frozenset[str]], limits: Mapping[str, ConcurrencyLimit]
+    ) -> None:
+        """`routes`: the methods of each path; `limits`: of the paths that have one."""
+        self._app, self._routes, self._limits = app, routes, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,82 +61,47 @@ class Edge:
             return await exchange.fail(
                 HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(sorted(self._routes[exchange.route]))}
             )
-        places = self._places.get(exchange.route)
-        if places is not None and not places.take():
+        limit = self._limits.get(exchange.route)
+        if limit is not None and not limit.acquire():
             return await exchange.refuse(Overloaded("All places are taken; try again shortly."))
         try:
             await self._app(scope, exchange.watch(receive), exchange.send)
-            if not exchange.started and not exchange.hung_up:
-                log.error("not answered", extra=_fields(scope))
+            if not exchange.started and not exchange.disconnected:
+                log.error("not answered", extra=log_fields(scope))
                 await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
         except Exception:
-            log.exception("failed", extra=_fields(scope))
+            log.exception("failed", extra=log_fields(scope))
             if exchange.started:
                 raise
             await exchange.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
         finally:
-            if places is not None:
-                places.give_back()
-
-
-class Failures:
-    """ASGI middleware that answers 500 at once where the application raises.
-
-    It stands inside BentoML's timeout middleware, which does not notice an exception before the answer begins: it
-    waits for the timeout and returns without an answer.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception:
-            if started:
-                raise
-            log.exception("failed", extra=_fields(scope))
-            problem = problems.from_status(HTTPStatus.INTERNAL_SERVER_ERROR, scope["state"]["request_id"])
-            await problems.respond(problem)(scope, receive, send)
-
-
-def _fields(scope: Scope) -> dict[str, dict[str, str]]:
-    """Return what a log record tells of a request to a known route."""
-    return {"fields": {"request_id": scope["state"]["request_id"], "route": scope["path"]}}
+            if limit is not None:
+                limit.release()
 
 
 class _Exchange:
-    """One request and its answer, watched on the way in and out."""
+    """One request and its response."""
 
     def __init__(self, route: str, method: str, send: Send) -> None:
         self.request_id = uuid.uuid4().hex
         self.route, self.method = route, method
-        self.started = self.hung_up = False
+        self.started = self.disconnected = False
         self._send, self._start = send, time.perf_counter()
         self._status = CLIENT_CLOSED
         self._replacing = False
 
     def watch(self, receive: Receive) -> Receive:
-        """Return `receive`, watched for the client's hanging up."""
+        """Return `receive`, watched for the client closing the connection."""
 
         async def watched() -> Message:
             message = await receive()
-            self.hung_up |= message["type"] == "http.disconnect"
+            self.disconnected |= message["type"] == "http.disconnect"
             return message
 
         return watched
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on; one that failed in another shape than ours is replaced."""
+        """Send a message on; a failure in another shape than ours is replaced."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
             status = message["status"]

@@ -16,7 +16,9 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.middleware import CLIENT_CLOSED, Edge, Failures, Places
+from serving.middleware.concurrency_limit import ConcurrencyLimit
+from serving.middleware.errors import ErrorMiddleware
+from serving.middleware.requests import CLIENT_CLOSED, RequestMiddleware
 from serving.worker import log_format
 from tests.support.server import problem
 
@@ -24,8 +26,8 @@ SECRET = "Canary^Quillon"
 ROUTES = {"/work": frozenset({"POST"}), "/page": frozenset({"GET", "HEAD"})}
 
 
-def edge(app: ASGIApp, most: int = 2) -> Edge:
-    return Edge(app, routes=ROUTES, places={"/work": Places(most)})
+def edge(app: ASGIApp, most: int = 2) -> RequestMiddleware:
+    return RequestMiddleware(app, routes=ROUTES, limits={"/work": ConcurrencyLimit(most)})
 
 
 def answering(status: int, body: bytes = b"{}", kind: str = "application/json") -> ASGIApp:
@@ -42,7 +44,7 @@ async def crash(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError(f"cannot parse {SECRET}")
 
 
-def ask(app: Edge, method: str = "POST", path: str = "/work") -> httpx.Response:
+def ask(app: RequestMiddleware, method: str = "POST", path: str = "/work") -> httpx.Response:
     async def once() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return await client.request(method, path)
@@ -146,7 +148,7 @@ def test_a_crash_is_answered_inside_of_what_swallows_it(caplog: pytest.LogCaptur
 
     async def swallowing(scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(ValueError):
-            await Failures(crash)(scope, receive, send)
+            await ErrorMiddleware(crash)(scope, receive, send)
 
     answer = ask(edge(swallowing))
     assert answer.status_code == 500
@@ -228,7 +230,7 @@ def test_only_heavy_routes_are_shed() -> None:
 
 
 def test_routes_that_share_places_are_shed_together_and_the_others_are_not() -> None:
-    shared = Places(2)
+    shared = ConcurrencyLimit(2)
     routes = {path: frozenset({"GET"}) for path in ("/one", "/other", "/apart", "/free")}
 
     async def crowd() -> tuple[list[int], list[int], list[int]]:
@@ -239,7 +241,9 @@ def test_routes_that_share_places_are_shed_together_and_the_others_are_not() -> 
                 await gate.wait()
             await answering(200)(scope, receive, send)
 
-        outermost = Edge(slow, routes=routes, places={"/one": shared, "/other": shared, "/apart": Places(1)})
+        outermost = RequestMiddleware(
+            slow, routes=routes, limits={"/one": shared, "/other": shared, "/apart": ConcurrencyLimit(1)}
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://test") as client:
             held = [asyncio.create_task(client.get(path)) for path in ("/one", "/other")]
             for _ in range(10):

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.worker_balance import RECENT_SECONDS, Balance, Balancing, Board, Load
+from serving.middleware.balance import RECENT_SECONDS, Balance, BalanceMiddleware, Load, LoadTable
 
 STEP = 0.01  # seconds between two answers, in these tests' own time
 
@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 
 def workers(file: Path, number: int = 2) -> list[Balance]:
     """Workers that accept connections."""
-    balances = [Balance(Board(file, place)) for place in range(number)]
+    balances = [Balance(LoadTable(file, place)) for place in range(number)]
     for balance in balances:
         balance.open(0)
     return balances
@@ -98,8 +98,8 @@ def test_the_dead_and_those_who_do_not_accept_yet_get_no_connection(file: Path) 
     assert not one.end(0)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     assert os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT) is not None  # dead, and nobody has taken notice
-    late = Board(file, 1)
-    late.tell(Load(ended.pid, 0, 0, 0))
+    late = LoadTable(file, 1)
+    late.publish(Load(ended.pid, 0, 0, 0))
     assert not one.end(0)
     ended.wait()
     assert not one.end(0)
@@ -116,7 +116,7 @@ def test_only_counted_routes_count_and_every_request_is_given_back(file: Path) -
         await send({"type": "http.response.body", "body": b"done"})
 
     one, other = workers(file)
-    closing = Balancing(app, ["/work", "/crash"], one)
+    closing = BalanceMiddleware(app, ["/work", "/crash"], one)
     assert ask(closing, "/work").headers == {"a": "b"}
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
@@ -139,7 +139,7 @@ def ask(app: ASGIApp, path: str) -> httpx.Response:
 
 def test_a_worker_tells_that_it_accepts_once_it_has_started(file: Path) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        assert not list(Board(file, 1).others())
+        assert not list(LoadTable(file, 1).others())
         await send({"type": "lifespan.startup.complete"})
 
     async def receive() -> Message:
@@ -147,5 +147,5 @@ def test_a_worker_tells_that_it_accepts_once_it_has_started(file: Path) -> None:
 
     async def send(message: Message) -> None: ...
 
-    asyncio.run(Balancing(app, [], Balance(Board(file, 0)))({"type": "lifespan"}, receive, send))
-    assert [load.process for load in Board(file, 1).others()] == [os.getpid()]
+    asyncio.run(BalanceMiddleware(app, [], Balance(LoadTable(file, 0)))({"type": "lifespan"}, receive, send))
+    assert [load.process for load in LoadTable(file, 1).others()] == [os.getpid()]

@@ -1,0 +1,1 @@
+"""What every request passes around the application of a worker, from the outside in: balance, requests, errors."""
