@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    false,
 )
 
 metadata = MetaData(
@@ -87,6 +88,7 @@ feedback = Table(
     Column("version", String(64), nullable=False),
     Column("predicted", String(64), nullable=False),
     Column("confidence", Double, nullable=False),
+    Column("abstained", Boolean, server_default=false(), nullable=False),  # whether `predicted` is an abstention
     Index(None, "module", "predicted_at"),
     Index(None, "predicted_at"),
 )

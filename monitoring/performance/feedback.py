@@ -49,7 +49,8 @@ def give(
             copied = {
                 name: predicted[name] for name in ("predicted_at", "module", "version", "predicted", "confidence")
             }
-            row = {"request_id": request_id, "at": datetime.now(UTC), **said, **copied}
+            abstained = predicted["predicted"] not in labels
+            row = {"request_id": request_id, "at": datetime.now(UTC), **said, **copied, "abstained": abstained}
             given = insert_into(engine, tables.feedback).values(row)
             connection.execute(given.on_conflict_do_update(index_elements=["request_id"], set_=row))
     return Given(

@@ -126,7 +126,7 @@ def _bin() -> ColumnElement[int]:
 
 
 class _Cell(NamedTuple):
-    """Labelled predictions that agree in all three of `Labelled`."""
+    """Labelled predictions that agree in all three of `Labelled`, and whether that is an abstention."""
 
     predicted: str
     actual: str
@@ -134,6 +134,7 @@ class _Cell(NamedTuple):
     n: int
     confidence: float  # sum
     squared_error: float  # sum of (confidence - 1 if right else 0)^2
+    abstained: bool
 
 
 class _Sum(NamedTuple):
@@ -164,9 +165,9 @@ def _add_labelled(connection: Connection, module: str, week: datetime, versions:
     error = columns.confidence - case((columns.predicted == columns.actual, 1.0), else_=0.0)
     key = (columns.version, columns.predicted, columns.actual, _bin())
     query = (
-        select(*key, func.count(), func.sum(columns.confidence), func.sum(error * error))
+        select(*key, func.count(), func.sum(columns.confidence), func.sum(error * error), columns.abstained)
         .where(columns.module == module, columns.predicted_at >= week, columns.predicted_at < week + WEEK)
-        .group_by(*key)
+        .group_by(*key, columns.abstained)
     )
     for version, *cell in connection.execute(query):
         versions[version].cells.append(_Cell(*cell))
@@ -197,8 +198,7 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
     names = sorted({name for pair in (*confusion, *seen.expected) for name in pair})
     right = [seen.expected.get((name, name), _Sum()) for name in names]
     given = sum(seen.given.values())
-    abstentions = {given for given, _ in seen.expected} - {possible for _, possible in seen.expected}
-    chosen = [cell for cell in seen.cells if cell.predicted not in abstentions]
+    chosen = [cell for cell in seen.cells if not cell.abstained]
     calibration = tuple(_calibration(chosen))
     return WeekPerformance(
         week=week,

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from monitoring.database import MIGRATIONS, connect, migrate
+from monitoring.database import connect, migrate
 from monitoring.log.writer import PredictionLog
 from monitoring.tables import metadata, predictions
 from tests.support.logged import log, prediction
+from tests.support.migrations import downgrade
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.server import REPOSITORY, free_port
 
@@ -69,11 +69,7 @@ def test_migrating_twice_is_harmless(database: Engine) -> None:
 
 
 def test_a_schema_can_be_taken_back_and_made_again(database: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    downgrade(database, "base")
     assert tables(database) == {"alembic_version"}
     migrate(database)
     assert tables(database) == TABLES

@@ -27,6 +27,17 @@ def test_feedback_is_kept_beside_what_was_predicted(database: Engine) -> None:
     assert (row["predicted"], row["confidence"], row["version"], row["predicted_at"]) == ("Tumor", 0.8, "2", AT)
 
 
+def test_feedback_on_an_abstention_says_so(database: Engine) -> None:
+    chosen, abstained = log(
+        database,
+        prediction({"Tumor": 0.8, "No Tumor": 0.2}),
+        prediction({"Tumor": 0.6, "No Tumor": 0.4}, label="Ambiguous"),
+    )
+    for request in (chosen, abstained):
+        give(database, request, "Tumor")
+    assert {row["request_id"]: row["abstained"] for row in stored(database)} == {chosen: False, abstained: True}
+
+
 def test_a_correction_replaces(database: Engine) -> None:
     first, other = log(database, *(prediction({"Tumor": 0.8, "No Tumor": 0.2}) for _ in range(2)))
     give(database, first, "Tumor", reviewer_role="student", comment="agrees")

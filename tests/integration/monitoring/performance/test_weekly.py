@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, delete
 
 from monitoring import tables
+from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
 from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
 from monitoring.performance.weekly import estimated_accuracy, labelled, performance, wilson
@@ -122,6 +123,20 @@ def test_an_abstention_is_no_right_answer_and_no_evidence_on_calibration(databas
     assert week.confusion["Tumor"] == {"Ambiguous": 1, "No Tumor": 0, "Tumor": 1}
     assert {one.confidence for one in week.calibration} == {"0.9-1.0"}
     assert week.brier_score == pytest.approx(0.01)
+
+
+def test_an_abstention_stays_one_once_its_prediction_was_deleted(database: Engine) -> None:
+    review(database, 0.95, "Tumor")
+    for _ in range(4):
+        review(database, 0.6, "Tumor", label="Ambiguous")
+    before = only(performance(database, MODULE, MONDAY))
+    assert before.expected_calibration_error == pytest.approx(0.05) and before.brier_score == pytest.approx(0.0025)
+    prune(database, days=1e5, rows=0)
+    after = only(performance(database, MODULE, MONDAY))
+    assert (after.predictions, after.labelled) == (0, 5)
+    assert after.expected_calibration_error == before.expected_calibration_error
+    assert (after.brier_score, after.calibration) == (before.brier_score, before.calibration)
+    assert after.accuracy == before.accuracy == wilson(1, 5)
 
 
 def test_weeks_and_versions_and_modules_are_kept_apart(database: Engine) -> None:
