@@ -10,7 +10,8 @@ from imip.inference.card import Card
 from monitoring import metrics
 from monitoring.drift.checks import Check
 from monitoring.log.queries import extent, last_chances
-from monitoring.performance.weekly import CONFIDENCE_BINS, estimated_accuracy, labelled
+from monitoring.performance.intervals import estimated_accuracy
+from monitoring.performance.weekly import CONFIDENCE_BINS, labelled
 
 LABELLED_SINCE = timedelta(days=30)
 ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age

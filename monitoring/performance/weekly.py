@@ -10,16 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, select
 
-from monitoring.performance.types import ConfidenceBin, Interval, LabelPerformance, WeekPerformance
+from monitoring.performance.intervals import expected_mean, expected_share, wilson
+from monitoring.performance.types import ConfidenceBin, LabelPerformance, WeekPerformance
 from monitoring.tables import feedback, predictions
 
-Z = 1.959963984540054  # two-sided 95% of the normal distribution
 WEEK = timedelta(weeks=1)
 BINS = 10  # of confidence, equal widths; an edge belongs to the upper bin, 1 to the last
 CONFIDENCE_BINS = tuple(f"{step / BINS:.1f}-{(step + 1) / BINS:.1f}" for step in range(BINS))
@@ -48,58 +46,6 @@ def performance(engine: Engine, module: str, since: datetime, until: datetime | 
     with engine.execution_options(reading=True).connect() as connection:
         weeks = _weeks(connection, module, _monday(since), end)
         return [one for week in weeks for one in _judge_week(connection, module, week)]
-
-
-def estimated_accuracy(confidences: NDArray[np.floating[Any]]) -> Interval | None:
-    """Estimate accuracy without labels as the mean calibrated confidence; `confidences` (n,), 0..1. None of none.
-
-        accuracy = sum(c) / n,   interval +- 1.96 * sqrt(sum(c * (1 - c))) / n, cut to 0..1
-
-    The number of right answers is Poisson-binomial, here taken as normal. The interval is where the accuracy of
-    these very predictions lies, provided that confidences are calibrated on the scans seen now and predictions are
-    independent. Foreign scans usually make the estimate too high, repeated scans the interval too narrow.
-
-    Sources: confidence-based performance estimation (CBPE), documentation of NannyML; Garg et al., Leveraging
-    unlabeled data to predict out-of-distribution performance, ICLR 2022 (average confidence; too high under shift).
-    """
-    confidences = np.asarray(confidences, np.float64)
-    return _expected_mean(float(confidences.sum()), float((confidences * (1 - confidences)).sum()), confidences.size)
-
-
-def wilson(hits: int, n: int) -> Interval | None:
-    """Return a counted share with its Wilson score interval; None of no trials.
-
-    (p + z^2 / 2n +- z * sqrt(p * (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-
-    Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
-    """
-    if n == 0:
-        return None
-    share, tail = hits / n, Z * Z / n
-    centre = share + tail / 2
-    half = (tail * (share * (1 - share) + tail / 4)) ** 0.5
-    return _interval(share, (centre - half) / (1 + tail), (centre + half) / (1 + tail))
-
-
-def _interval(value: float, low: float, high: float) -> Interval:
-    """Cut an interval to 0..1, its value inside whatever rounding did."""
-    return Interval(value=value, low=min(value, max(0.0, low)), high=max(value, min(1.0, high)))
-
-
-def _expected_mean(total: float, variance: float, n: int) -> Interval | None:
-    """Estimate total / n, where `variance` is the total's."""
-    if n == 0:
-        return None
-    return _interval(total / n, (total - Z * variance**0.5) / n, (total + Z * variance**0.5) / n)
-
-
-def _expected_share(part: float, part_variance: float, rest: float, rest_variance: float) -> Interval | None:
-    """Estimate part / (part + rest) of two independent sums, its variance by the delta method; None of nothing."""
-    whole = part + rest
-    if whole == 0:
-        return None
-    half = Z * (rest**2 * part_variance + part**2 * rest_variance) ** 0.5 / whole**2
-    return _interval(part / whole, part / whole - half, part / whole + half)
 
 
 def _monday(moment: datetime) -> datetime:
@@ -211,7 +157,7 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
         expected_calibration_error=_calibration_error(calibration),
         brier_score=_mean([cell.squared_error for cell in chosen], sum(cell.n for cell in chosen)),
         calibration=calibration,
-        estimated_accuracy=_expected_mean(sum(s.total for s in right), sum(s.variance for s in right), given),
+        estimated_accuracy=expected_mean(sum(s.total for s in right), sum(s.variance for s in right), given),
     )
 
 
@@ -232,8 +178,8 @@ def _judge_label(name: str, names: list[str], confusion: Counter[tuple[str, str]
         sensitivity=wilson(hits, actual),
         false_negative_rate=wilson(actual - hits, actual),
         precision=wilson(hits, predicted),
-        estimated_sensitivity=_expected_share(*found, sum(s.total for s in missed), sum(s.variance for s in missed)),
-        estimated_precision=_expected_mean(*found, seen.given.get(name, 0)),
+        estimated_sensitivity=expected_share(*found, sum(s.total for s in missed), sum(s.variance for s in missed)),
+        estimated_precision=expected_mean(*found, seen.given.get(name, 0)),
     )
 
 

@@ -11,9 +11,11 @@ from sqlalchemy import Engine, delete
 from monitoring import tables
 from monitoring.log.retention import prune
 from monitoring.performance.feedback import give
-from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
-from monitoring.performance.weekly import estimated_accuracy, labelled, performance, wilson
+from monitoring.performance.intervals import estimated_accuracy, wilson
+from monitoring.performance.types import LabelPerformance, WeekPerformance
+from monitoring.performance.weekly import labelled, performance
 from tests.support.logged import log, prediction
+from tests.support.performance import holds
 
 MODULE = "brain-tumor"
 MONDAY = datetime(2025, 3, 3, tzinfo=UTC)
@@ -38,31 +40,6 @@ def only(weeks: list[WeekPerformance]) -> WeekPerformance:
 
 def label(week: WeekPerformance, name: str) -> LabelPerformance:
     return next(one for one in week.labels if one.label == name)
-
-
-def holds(interval: Interval | None, value: float) -> bool:
-    return interval is not None and interval.low <= value <= interval.high
-
-
-def test_wilson_of_a_known_case() -> None:
-    # Newcombe, Statist. Med. 1998, table I: 81 of 263.
-    interval = wilson(81, 263)
-    assert interval is not None
-    assert (round(interval.low, 4), round(interval.high, 4)) == (0.2553, 0.3662)
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 100, 12345])
-def test_intervals_hold_their_value_and_stay_within_0_and_1(n: int) -> None:
-    for hits in {0, 1, n // 2, n - 1, n}:
-        interval = wilson(hits, n)
-        assert interval is not None
-        assert 0 <= interval.low <= interval.value == hits / n <= interval.high <= 1
-        assert interval.low < interval.high
-
-
-def test_nothing_is_none_and_not_0() -> None:
-    assert wilson(0, 0) is None
-    assert estimated_accuracy(np.array([])) is None
 
 
 def test_an_empty_log_has_no_weeks(database: Engine) -> None:
@@ -200,11 +177,3 @@ def test_a_calibrated_model_is_estimated_as_good_as_it_is(database: Engine) -> N
     tumor = label(week, "Tumor")
     assert holds(tumor.estimated_sensitivity, np.mean(found[is_tumor]))
     assert holds(tumor.estimated_precision, np.mean(is_tumor[found]))
-
-
-def test_estimates_hold_the_truth_at_their_level() -> None:
-    rng = np.random.default_rng(5)
-    confidence = rng.uniform(0.5, 1, (400, 300))
-    accuracy = (rng.random(confidence.shape) < confidence).mean(axis=1)
-    held = np.mean([holds(estimated_accuracy(one), true) for one, true in zip(confidence, accuracy, strict=True)])
-    assert 0.92 <= held <= 0.98
