@@ -1,32 +1,23 @@
-"""The decision tree as a module: its answer, its reasons and its heatmap agree; and how it is grown, tiny."""
+"""The decision tree as a module: its answer, its reasons and its heatmap agree."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from cli.app import app
 from imip.errors import ArtifactError
 from imip.explain.explanation import explain
 from imip.explain.heatmap import encode_png
 from imip.explain.overlay import draw_overlay
-from imip.inference.artifact import read_artifact, version
+from imip.inference.artifact import read_artifact
 from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_tree import EMPTY_HEATMAP, MEASURES, BrainTree
 from imip.modules.brain_tree.tree import LEAF, Tree
 from tests.support.heads import head
 from tests.support.server import REPOSITORY
-from training import recipe
-from training.calibration import Temperature
-from training.export import figures
-from training.recipes import brain_tree as brain_tree_recipe
-from training.recipes import find
-from training.recipes.brain_tree import growth, looks
 
 ARTIFACT = REPOSITORY / "models" / "brain-tree"
 SCANS = [REPOSITORY / "samples" / name for name in ("brain-axial.png", "brain-axial-lesion.png")]
@@ -103,12 +94,6 @@ def test_the_picture_shows_the_path_below_the_slice(module: BrainTree) -> None:
     assert len(drawn) > len(plain) + 40 * len(analysis.prediction.reasons)
 
 
-def test_the_shipped_tree_is_the_one_that_the_shipped_weights_and_calibration_make(module: BrainTree) -> None:
-    temperature = Temperature(**module.card.calibration.parameters)
-    tree = brain_tree_recipe.make(brain_tree_recipe.read(find("brain-tree").weights), temperature)
-    assert version(tree.to_bytes()) == module.card.version
-
-
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (300, 2), (64, 64)])
 def test_a_blank_picture_of_any_shape_is_answered(module: BrainTree, shape: tuple[int, int], value: int) -> None:
@@ -128,76 +113,3 @@ def test_a_tree_of_other_measures_or_labels_is_refused() -> None:
     for other in ({"measures": tree.measures[::-1]}, {"shares": np.full((len(tree.shares), 2), 0.5, np.float32)}):
         with pytest.raises(ArtifactError, match="other measures or labels"):
             BrainTree(replace(artifact, engine=replace(tree, **other).to_bytes()))
-
-
-def test_a_look_keeps_the_slice_and_is_the_same_each_time() -> None:
-    pixels = head(3)
-    for look in looks.LOOKS:
-        changed = look.change(pixels, look.measured)
-        assert np.array_equal(changed, look.change(pixels, look.measured))
-        back = cv2.resize(changed, pixels.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        assert not np.array_equal(back, pixels)
-        assert np.corrcoef(back.ravel(), pixels.ravel())[0, 1] > 0.95
-
-
-def test_the_shallowest_depth_that_is_as_good_as_the_best_is_chosen() -> None:
-    folds = np.array([-0.02, 0.02])
-    means = np.array([0.4, 0.5, 0.59, 0.6, 0.6, 0.61, 0.6, 0.6, 0.6])
-    assert growth.choose(means[:, None] + folds) == 4
-    assert growth.choose(means[:, None] + folds / 100) == 7
-
-
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a run on 64 drawn heads, whose masses differ by label; with the scans it was grown on."""
-    place = tmp_path_factory.mktemp("tree")
-    for number, name in enumerate(("glioma", "meningioma", "notumor", "pituitary")):
-        (place / "scans" / name).mkdir(parents=True)
-        for seed in range(16):
-            pixels = head(100 * number + seed)
-            if name != "notumor":
-                cv2.circle(pixels, (48, 48), 6 + 6 * number, 40 + 60 * number, -1)
-            cv2.imwrite(str(place / "scans" / name / f"{seed:02d}.png"), pixels)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(place / "bentoml"))
-        patch.setattr(recipe, "MANIFESTS", place)
-        patch.setattr(figures, "PAGES", place / "pages")
-        patch.setattr(recipe.Recipe, "weights", place / "run" / "weights.npz")
-        for name, value in {"DEPTHS": (1, 2, 3), "FOLDS": 2, "FOREST": 3, "SMALLEST_LEAF": 6}.items():
-            patch.setattr(growth, name, value)
-        data = ["--data", str(place / "scans")]
-        for command in (["split", "brain-tree"], ["train", "brain-tree", "--run", str(place / "run")]):
-            result = CliRunner().invoke(app, [*command, *data])
-            assert result.exit_code == 0, result.output
-        assert "same leaf as in scikit-learn's tree" in result.output
-        yield place
-
-
-def test_a_grown_tree_is_served_and_its_reference_is_the_validation_part(grown: Path) -> None:
-    artifact = read_artifact(grown / "run" / "artifact")
-    assert artifact.reference.shape[1] == len(MEASURES)
-    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).prediction.reasons
-
-
-def test_its_card_tells_what_it_was_chosen_by_what_it_leans_on_and_what_shakes_it(grown: Path) -> None:
-    (grown / "pages").mkdir(exist_ok=True)
-    arguments = ["--data", str(grown / "scans"), "--artifact", str(grown / "run" / "artifact"), "--write-card"]
-    result = CliRunner().invoke(app, ["evaluate", "brain-tree", *arguments])
-    assert result.exit_code == 0, result.output
-    tables = load(grown / "run" / "artifact").card.metrics["tables"]
-    assert set(tables) == {"depth", "measures", "importance", "looks"}
-    assert len(tables["looks"]["rows"]) == len(looks.LOOKS)
-    importance = [row[1] for row in tables["importance"]["rows"]]
-    assert importance == sorted(importance, reverse=True) and 0.9 < sum(importance) < 1.001
-    assert "Gini" in (grown / "pages" / "brain-tree.md").read_text()
-
-
-def test_arrays_that_part_from_scikit_learns_tree_are_not_shipped(grown: Path) -> None:
-    made = find("brain-tree")
-    with np.load(made.weights) as arrays:
-        altered = dict(arrays)
-    altered["threshold"] = altered["threshold"] + np.where(altered["measure"] >= 0, 1e6, 0)
-    np.savez(grown / "altered.npz", **altered)
-    with pytest.raises(ArtifactError, match="do not ship"):
-        made.export(grown / "altered.npz", made.divide(made.samples(grown / "scans")[0]), grown / "altered")
-    assert not (grown / "altered").exists()

@@ -1,4 +1,4 @@
-"""Chest films of any size: cut as MedMNIST cut them, judged and explained where they were looked at."""
+"""Chest films of any size: cut as MedMNIST cut them, decided and explained where they were looked at."""
 
 import cv2
 import numpy as np
@@ -10,17 +10,10 @@ from imip.explain.explanation import explain
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
 from imip.inference.preprocessing import ModelInput, Region
-from imip.inference.runtime import GRAPH
 from imip.modules import load
 from imip.scan.scan import Scan
 from tests.support.scan_files import data_set, dicom_bytes, picture_bytes
 from tests.support.server import REPOSITORY
-from training.calibration import Platt
-from training.export.litert import prove, read_weights
-from training.networks.sequential_cnn import build
-from training.recipes import find
-
-SIDE = 28  # pixels of the module's input
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +117,3 @@ def test_the_card_counts_what_the_archives_parts_share(module: AnalysisModule) -
     rows = {row[0]: row[1:] for row in module.card.metrics["tables"]["near_duplicates"]["rows"]}
     assert rows["train and test"][1] == 0
     assert all(copies <= pairs for pairs, copies in rows.values())
-
-
-def test_the_shipped_graph_agrees_with_keras_on_the_shipped_weights(module: AnalysisModule) -> None:
-    artifact = REPOSITORY / "models" / "chest-pneumonia"
-    network = build(SIDE, 1)
-    read_weights(network, find("chest-pneumonia").weights)
-    inputs = [prepared(module, film(height, 600)).pixels for height in (500, 600, 700)]
-    platt = Platt(**module.card.calibration.parameters)
-    assert prove(network, platt, (artifact / GRAPH).read_bytes(), inputs).holds
