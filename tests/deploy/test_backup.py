@@ -1,4 +1,4 @@
-"""docs/operations.md says what is true: its settings are the settings, and a log saved its way can be restored."""
+"""A prediction log that is saved as docs/how-to/deploy.md says can be restored as it says."""
 
 import os
 import re
@@ -10,11 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine, func, make_url, select
 
-from cli.settings import drift_table, server_table
-from imip.settings import DriftSettings, Settings
 from monitoring.database import connect, migrate
 from monitoring.tables import predictions
 from tests.support.logged import log, prediction
@@ -22,7 +19,7 @@ from tests.support.postgres import Postgres, programs
 from tests.support.programs import program
 from tests.support.server import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 DATABASE = {("-Fc", "imip"), ("-d", "imip")}  # where a command names it, and not the user
 
 
@@ -54,16 +51,6 @@ def goes_on(engine: Engine) -> None:
     assert rows(engine)[:-1] == before
     with engine.execution_options(reading=True).connect() as connection:
         assert connection.execute(select(func.max(predictions.c.id))).scalar_one() > before[-1][1]
-
-
-def test_every_setting_stands_there() -> None:
-    assert server_table() in PAGE
-    assert drift_table() in PAGE
-
-
-@pytest.mark.parametrize("model", [Settings, DriftSettings])
-def test_every_setting_says_what_it_does(model: type[Settings]) -> None:
-    assert all(field.description for field in model.model_fields.values())
 
 
 def test_a_postgresql_log_is_restored_from_its_dump(postgres: Postgres) -> None:
