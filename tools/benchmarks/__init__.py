@@ -1,1 +1,1 @@
-"""Measurements that are run by hand; no test depends on how fast a machine is."""
+"""Benchmarks that are run by hand. No test depends on the speed of a machine."""

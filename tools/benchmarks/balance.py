@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benchmarks.server import REPOSITORY, Server, post, say, seconds, serving
+from tools.benchmarks.server import REPOSITORY, Server, post, print_progress, serving, time_call
 
 TARGETS = {"without": "tools.benchmarks.unbalanced:service", "with": "service:service"}
 REST = 1.0  # seconds before a burst, after which no worker thinks of the connections of the last one
@@ -35,7 +35,7 @@ def main() -> None:
     with ExitStack() as stack:
         servers = {name: start(stack, target, options.workers) for name, target in TARGETS.items()}
         for clients in options.clients:
-            say(f"{options.bursts} bursts from {clients} clients to each server ...")
+            print_progress(f"{options.bursts} bursts from {clients} clients to each server ...")
             bursts: dict[str, list[Burst]] = {name: [] for name in servers}
             for _ in range(options.bursts):
                 for name, server in servers.items():
@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
 
 def start(stack: ExitStack, target: str, workers: int) -> Server:
     """Start a server that runs until the stack closes."""
-    say(f"Starting {target} ...")
+    print_progress(f"Starting {target} ...")
     home = stack.enter_context(tempfile.TemporaryDirectory(prefix="imip-bench-"))
     server, _ = stack.enter_context(serving(Path(home), workers, target, IMIP_MODULES='["brain-tumor"]'))
     return server
@@ -75,7 +75,7 @@ def burst(server: Server, scan: bytes, clients: int, requests: int) -> Burst:
     workers = server.workers()
     before = [server.processor_seconds([worker]) for worker in workers]
     with ThreadPoolExecutor(clients) as pool:
-        taken = seconds(lambda: list(pool.map(client, range(clients))))
+        taken = time_call(lambda: list(pool.map(client, range(clients))))
     used = [server.processor_seconds([worker]) - start for worker, start in zip(workers, before, strict=True)]
     return Burst(max(used) / sum(used), requests // clients * clients / taken)
 

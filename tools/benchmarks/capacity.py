@@ -1,8 +1,8 @@
-"""How much one server takes and needs: `python -m tools.benchmarks.capacity`, figures for whoever sizes a deployment.
+"""The capacity of one server, to size a deployment: `python -m tools.benchmarks.capacity`.
 
-Clients that each send one scan after another are made more and more until the server is full; how many answers came,
-how long they took and how many were shed is counted, for one worker and for one a core. Beside it: what a prediction
-takes on disk, what a scrape costs, and the memory of the processes.
+Each client sends one scan after another, and the number of clients grows until the server is saturated. For one worker
+and for one worker per core it measures throughput, latency and the share of shed requests. It also measures the disk
+space of a prediction, the cost of a scrape and the memory of the processes.
 """
 
 import argparse
@@ -22,29 +22,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benchmarks.server import REPOSITORY, Server, say, send, serving
+from tools.benchmarks.server import REPOSITORY, Server, print_progress, send, serving
 
 CLIENTS = (1, 2, 4, 8, 16, 32)
-PAUSE_SECONDS = 0.1  # of a client that was shed; it is told a second, which would hide what a crowd does
-CHECK_SECONDS = 120.0  # to wait for the monitor's first check
+PAUSE_SECONDS = 0.1  # of a shed client; shorter than Retry-After, to keep the load high
+CHECK_SECONDS = 120.0  # timeout for the first drift check
 SAMPLE = REPOSITORY / "samples" / "brain-axial.png"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of so many clients."""
+    """Results with one number of clients."""
 
     clients: int
     seconds: float
-    answered: list[float]  # seconds each
+    latencies: list[float]  # seconds
     statuses: Counter[int]
 
     @property
     def rate(self) -> float:
-        return len(self.answered) / self.seconds
+        """Responses per second."""
+        return len(self.latencies) / self.seconds
 
     @property
     def shed(self) -> float:
+        """Share of requests that were shed."""
         return self.statuses[http.client.SERVICE_UNAVAILABLE] / self.statuses.total()
 
 
@@ -54,10 +56,10 @@ def main() -> None:
     scans = read_scans(options.data)
     print(f"`{shlex.join(['python', '-m', 'tools.benchmarks.capacity', *sys.argv[1:]])}`\n")
     for workers in dict.fromkeys((1, os.cpu_count() or 1)):
-        with home() as folder, serving(folder, workers) as (server, _):
-            load(server, scans, 2, 2.0)  # opens every worker's path once
-            say(f"{workers} workers ...")
-            loads = [load(server, scans, clients, options.seconds) for clients in CLIENTS]
+        with temporary_folder() as folder, serving(folder, workers) as (server, _):
+            measure_load(server, scans, 2, 2.0)  # warm-up
+            print_progress(f"{workers} workers ...")
+            loads = [measure_load(server, scans, clients, options.seconds) for clients in CLIENTS]
             if workers == 1:
                 footprint = describe_footprint(server, folder)
         print(load_table(workers, loads))
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks.capacity", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0, help="with each number of clients (default 8)")
     parser.add_argument("--data", type=Path, help="folder of scans to send, else a sample; also measures the monitor")
@@ -75,49 +77,49 @@ def arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def home() -> Iterator[Path]:
-    """An empty folder, gone afterwards."""
+def temporary_folder() -> Iterator[Path]:
+    """Create a folder, and delete it afterwards."""
     with tempfile.TemporaryDirectory(prefix="imip-bench-") as folder:
         yield Path(folder)
 
 
 def read_scans(folder: Path | None) -> list[bytes]:
-    """Return some files of a folder, or the sample."""
+    """Return a random selection of the files in a folder, or the sample."""
     if folder is None:
         return [SAMPLE.read_bytes()]
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [path.read_bytes() for path in random.Random(0).sample(files, min(400, len(files)))]
 
 
-def load(server: Server, scans: Sequence[bytes], clients: int, seconds: float) -> Load:
-    """Have so many clients send one scan after another for a while."""
-    answered: list[float] = []
+def measure_load(server: Server, scans: Sequence[bytes], clients: int, seconds: float) -> Load:
+    """Let clients send one scan after another for some seconds."""
+    latencies: list[float] = []
     statuses: Counter[int] = Counter()
     start = time.perf_counter()
 
     def client(number: int) -> None:
         connection = server.connect()
-        turn = number
+        index = number
         while (sent := time.perf_counter()) - start < seconds:
-            status, _ = send(connection, "/predict", scans[turn % len(scans)])
+            status, _ = send(connection, "/predict", scans[index % len(scans)])
             statuses[status] += 1
-            turn += clients
+            index += clients
             if status == http.client.OK:
-                answered.append(time.perf_counter() - sent)
+                latencies.append(time.perf_counter() - sent)
             elif status == http.client.SERVICE_UNAVAILABLE:
                 time.sleep(PAUSE_SECONDS)
         connection.close()
 
     with ThreadPoolExecutor(clients) as pool:
         list(pool.map(client, range(clients)))
-    return Load(clients, time.perf_counter() - start, answered, statuses)
+    return Load(clients, time.perf_counter() - start, latencies, statuses)
 
 
 def load_table(workers: int, loads: Sequence[Load]) -> str:
-    """One row for each number of clients."""
+    """Return a table with one row per number of clients."""
     rows = [f"| clients, {workers} workers | answers a second | p50 | p95 | shed |", "|-:|-:|-:|-:|-:|"]
     for one in loads:
-        p50, p95 = (value * 1000 for value in quantiles(one.answered))
+        p50, p95 = (value * 1000 for value in quantiles(one.latencies))
         rows.append(f"| {one.clients} | {one.rate:.0f} | {p50:.0f} ms | {p95:.0f} ms | {one.shed:.0%} |")
     return "\n".join(rows).replace(", 1 workers", ", 1 worker") + "\n"
 
@@ -128,29 +130,32 @@ def quantiles(samples: Sequence[float]) -> tuple[float, float]:
 
 
 def describe_footprint(server: Server, folder: Path) -> str:
-    """Say what a prediction, a scrape and a process take."""
+    """Describe the disk space of a prediction, the cost of a scrape and the memory of the processes."""
     start = time.perf_counter()
     page = metrics_page(server).decode()
     scrape = time.perf_counter() - start
     rows = sum(int(float(value)) for value in re.findall(r'imip_log_rows_total\{outcome="written"\} (\S+)', page))
     stored = sum(path.stat().st_size for path in folder.glob("predictions.sqlite3*"))
     lines = page.splitlines()
-    ours, series = (sum(line.startswith(prefix) for line in lines) for prefix in ("imip_", ("imip_", "bentoml_")))
+    imip_series, all_series = (
+        sum(line.startswith(prefix) for line in lines) for prefix in ("imip_", ("imip_", "bentoml_"))
+    )
     memory = ", ".join(f"{one.name} {one.resident:.0f} MiB" for one in server.memory())
     return (
         f"A prediction takes {stored / rows / 1024:.1f} KiB of the log ({rows} on SQLite). "
-        f"A scrape takes {scrape * 1000:.0f} ms and {len(page) / 1024:.0f} KiB: {ours} series of IMIP among {series}. "
+        f"A scrape takes {scrape * 1000:.0f} ms and {len(page) / 1024:.0f} KiB: "
+        f"{imip_series} series of IMIP among {all_series}. "
         f"Resident memory: {memory}.\n"
     )
 
 
 def monitor_memory(scans: Sequence[bytes]) -> str:
-    """Say how much memory the drift monitor takes before and after its first check."""
+    """Describe the memory of the drift monitor before and after its first check."""
     drift = '{"brain-tumor": {"window": 50, "seconds": 2}}'
-    with home() as folder, serving(folder, 1, IMIP_DRIFT_MONITOR="beside", IMIP_DRIFT=drift) as (server, _):
-        (monitor,) = [one for one in server.family() if "imip_drift_monitor" in " ".join(one.cmdline())]
+    with temporary_folder() as folder, serving(folder, 1, IMIP_DRIFT_MONITOR="beside", IMIP_DRIFT=drift) as (server, _):
+        (monitor,) = [one for one in server.processes() if "imip_drift_monitor" in " ".join(one.cmdline())]
         idle = monitor.memory_info().rss
-        load(server, scans, 2, 10.0)
+        measure_load(server, scans, 2, 10.0)
         end = time.perf_counter() + CHECK_SECONDS
         while b"imip_drift_check_duration_seconds{" not in metrics_page(server):
             if time.perf_counter() > end:
@@ -161,7 +166,7 @@ def monitor_memory(scans: Sequence[bytes]) -> str:
 
 
 def metrics_page(server: Server) -> bytes:
-    """Return what the server exports now."""
+    """Return the metrics of the server."""
     connection = server.connect()
     connection.request("GET", "/metrics")
     page = connection.getresponse().read()

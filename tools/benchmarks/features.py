@@ -1,4 +1,4 @@
-"""What the image features of one scan cost, on one thread: `python -m tools.benchmarks.features`."""
+"""The time to compute the image features of one scan, on one thread: `python -m tools.benchmarks.features`."""
 
 import statistics
 import time
@@ -15,23 +15,23 @@ WARM_UP = 20  # rounds before anything is measured
 
 
 def main() -> None:
-    """Print the median milliseconds a scan, by its size."""
+    """Print the median time per scan, by its size."""
     cv2.setNumThreads(1)
     for side in SIDES:
-        scan = head(side)
+        scan = noisy_ellipse(side)
         seconds = [measure(scan) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
         print(f"{side:5} x {side:<5} {1000 * statistics.median(seconds):6.2f} ms")
 
 
 def measure(scan: Scan) -> float:
-    """Return the seconds that one scan takes."""
+    """Return the time for one scan in seconds."""
     start = time.perf_counter()
     image_features(scan)
     return time.perf_counter() - start
 
 
-def head(side: int) -> Scan:
-    """Return a noisy ellipse with texture in dark air, which costs what a brain slice costs."""
+def noisy_ellipse(side: int) -> Scan:
+    """Return a noisy ellipse with texture in dark air; it needs as much time as a brain slice."""
     rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     inside = rows**2 / 0.7 + columns**2 / 0.45 < 1
     tissue = inside * (140 + 40 * np.sin(12 * rows) * np.cos(9 * columns))

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES, distort
-from tools.benchmarks.server import REPOSITORY, Server, say, serving, throughput
+from tools.benchmarks.server import REPOSITORY, Server, print_progress, serving, throughput
 
 PLAIN, LOGGED, WATCHED = "without the log", "with the log", "with the log and drift checks"
 SCANS = 1_000
@@ -43,10 +43,10 @@ def main() -> None:
     with ExitStack() as stack:
         servers = {name: started(stack, name, options.workers) for name in loads}
         throughput(servers[WATCHED], "/predict", scans, len(scans), 4)
-        say("Waiting for the first drift check, which loads TensorFlow ...")
+        print_progress("Waiting for the first drift check, which loads TensorFlow ...")
         checks.append(wait_for_check(servers[WATCHED]))
         for number in range(options.rounds):
-            say(f"round {number + 1} of {options.rounds}")
+            print_progress(f"round {number + 1} of {options.rounds}")
             sent = np.roll(np.arange(len(scans)), -number * options.requests)[: options.requests]
             for name, server in servers.items():
                 loads[name].append(load(server, [scans[index] for index in sent], CLIENTS * options.workers))

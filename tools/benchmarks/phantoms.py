@@ -1,6 +1,6 @@
-"""Drawn heads, where no scans are at hand: each seed another, and unlike enough to count as another patient's.
+"""Phantoms: synthetic slices for benchmarks without data. Those of different seeds count as different patients.
 
-A head is a bright ellipse of its own outline, texture and noise. It is no brain, and the model may say so.
+A phantom is a bright ellipse with random outline, texture and noise. The model may report it as out-of-distribution.
 """
 
 import cv2
@@ -13,8 +13,8 @@ SIDE = 96  # pixels
 def phantom(seed: int) -> NDArray[np.uint8]:
     """Return a slice, (SIDE, SIDE)."""
     rng = np.random.default_rng(seed)
-    grain = int(rng.integers(3, 40))
-    coarse = rng.uniform(0, 1, (grain, grain)).astype(np.float32)
+    grid = int(rng.integers(3, 40))
+    coarse = rng.uniform(0, 1, (grid, grid)).astype(np.float32)
     texture = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC).clip(0, 1) ** rng.uniform(0.3, 3)
     texture = texture * rng.uniform(0.2, 1) + rng.normal(0, rng.uniform(0, 0.25), (SIDE, SIDE))
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] - SIDE / 2

@@ -1,7 +1,8 @@
-"""Do the brain modules see tumors, or where a slice comes from? `python -m tools.benchmarks.same_scanner --data DIR`.
+"""Performance of the brain modules on one data source: `python -m tools.benchmarks.same_scanner --data DIR`.
 
-Slices with and without a tumor of the same patients and scanners (TCGA-LGG, masks by Buda et al. 2019), which no module
-was trained on: ROC AUC by sequence, with 95% intervals over patients.
+In the training data a tumor correlates with the source of a slice. Here slices with and without a tumor come from the
+same patients and scanners (TCGA-LGG, masks by Buda et al. 2019), and no module was trained on them. It prints the ROC
+AUC by sequence, with 95% intervals over patients.
 """
 
 import argparse
@@ -43,17 +44,17 @@ def main() -> None:
 
 
 def row(module: str, slices: dict[str, list[Path]]) -> Iterator[str]:
-    """Yield the cells of one module: AUC by sequence, then the share of slices with the warning."""
-    loaded, warned = load(MODELS / module), []
+    """Yield the cells of one module: AUC by sequence, and the share of out-of-distribution slices."""
+    loaded, out_of_distribution = load(MODELS / module), []
     for files in slices.values():
-        found = [analyse(file.read_bytes(), loaded).prediction for file in tqdm(files, desc=module, unit="slice")]
-        warned += [OUT_OF_DISTRIBUTION in prediction.warnings for prediction in found]
-        yield auc(found, HEALTHY[module], files)
-    yield f"{np.mean(warned):.0%}"
+        predictions = [analyse(file.read_bytes(), loaded).prediction for file in tqdm(files, desc=module, unit="slice")]
+        out_of_distribution += [OUT_OF_DISTRIBUTION in prediction.warnings for prediction in predictions]
+        yield auc(predictions, HEALTHY[module], files)
+    yield f"{np.mean(out_of_distribution):.0%}"
 
 
 def auc(predictions: Sequence[Prediction], healthy: str, files: Sequence[Path]) -> str:
-    """Return ROC AUC of one less the probability of the healthy label, with its interval over patients."""
+    """Return the ROC AUC with its interval over patients. The score is 1 - probability of the healthy label."""
     score = np.array([1 - prediction.probabilities[healthy] for prediction in predictions])
     is_tumor = np.array(list(map(shows_tumor, files)))
     _, patient = np.unique([file.parent.name for file in files], return_inverse=True)
@@ -62,7 +63,7 @@ def auc(predictions: Sequence[Prediction], healthy: str, files: Sequence[Path]) 
 
 
 def shows_tumor(file: Path) -> bool:
-    """Tell whether a slice has a mask."""
+    """Return whether a slice has a mask of a tumor."""
     return file.with_name(f"mask-{file.stem.rpartition('-')[2]}.png").exists()
 
 

@@ -1,4 +1,4 @@
-"""The real server for the benchmarks, with a home of its own, and the load they put on it."""
+"""Run the real server for benchmarks, with its own data folder, and send requests to it."""
 
 import http.client
 import os
@@ -22,11 +22,11 @@ BOUNDARY = "benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of one process, in MiB. `own`: proportional set size, in which shared pages count by their share."""
+    """Memory of one process in MiB: resident and proportional set size, None if unknown."""
 
     name: str
     resident: float
-    own: float | None
+    proportional: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Server:
     process: "subprocess.Popen[bytes]"
 
     def connect(self) -> http.client.HTTPConnection:
-        """Open a connection that is kept alive."""
+        """Return a keep-alive connection."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ready(self) -> bool:
-        """Ask whether it takes requests."""
+        """Return whether the server accepts requests."""
         connection = self.connect()
         try:
             connection.request("GET", "/readyz")
@@ -51,36 +51,36 @@ class Server:
         finally:
             connection.close()
 
-    def family(self) -> list[psutil.Process]:
-        """Return the main process and all it started."""
+    def processes(self) -> list[psutil.Process]:
+        """Return the main process and all its descendants."""
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
     def workers(self) -> list[psutil.Process]:
-        """Return its API workers."""
-        lines = {process: " ".join([*process.cmdline(), ""]) for process in self.family()}
+        """Return the API workers."""
+        lines = {process: " ".join([*process.cmdline(), ""]) for process in self.processes()}
         return [process for process, line in lines.items() if "--service-name imip " in line]
 
     def processor_seconds(self, processes: Sequence[psutil.Process] | None = None) -> float:
-        """Return the processor time that these of its processes have used, by default all."""
-        times = [process.cpu_times() for process in processes or self.family()]
+        """Return the processor time of some processes, by default of all."""
+        times = [process.cpu_times() for process in processes or self.processes()]
         return sum(one.user + one.system for one in times)
 
     def memory(self) -> list[Memory]:
-        """Measure every process."""
-        return [measure_memory(process) for process in self.family()]
+        """Return the memory of every process."""
+        return [measure_memory(process) for process in self.processes()]
 
 
 @contextmanager
 def serving(
     home: Path, workers: int, target: str = "service:service", **settings: str
 ) -> Iterator[tuple[Server, float]]:
-    """Run a server until the block ends, by default without its drift monitor; yields it and its seconds to start."""
+    """Run a server until the block ends, by default without drift monitor. Yield it and its start time in seconds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)]
-    own = {
+    variables = {
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "IMIP_DATA_FOLDER": str(home),
@@ -88,12 +88,12 @@ def serving(
         "IMIP_DRIFT_MONITOR": "off",
         **settings,
     }
-    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    inherited = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     log_file = home / "log"
     with log_file.open("wb") as log:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment | own, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command, cwd=REPOSITORY, env=inherited | variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     server = Server(port, process)
     try:
@@ -103,7 +103,7 @@ def serving(
             time.sleep(POLL_SECONDS)
         yield server, time.perf_counter() - start
     finally:
-        children = server.family() if process.poll() is None else []
+        children = server.processes() if process.poll() is None else []
         process.terminate()
         _, alive = psutil.wait_procs(children, timeout=20)
         for child in alive:
@@ -111,55 +111,55 @@ def serving(
 
 
 def post(connection: http.client.HTTPConnection, route: str, scan: bytes) -> None:
-    """Send a scan and read the whole answer, which must be a finding."""
-    status, answer = send(connection, route, scan)
+    """Send a scan and read the response, which must be a prediction."""
+    status, body = send(connection, route, scan)
     if status != http.client.OK:
-        sys.exit(f"{route} answered {status}: {answer[:500]!r}")
+        sys.exit(f"{route} answered {status}: {body[:500]!r}")
 
 
 def send(connection: http.client.HTTPConnection, route: str, scan: bytes) -> tuple[int, bytes]:
-    """Send a scan and return the status and body of its answer."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="scan"\r\n\r\n'
-    body = head.encode() + scan + f"\r\n--{BOUNDARY}--\r\n".encode()
+    """Send a scan and return the status and body of the response."""
+    header = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="scan"\r\n\r\n'
+    body = header.encode() + scan + f"\r\n--{BOUNDARY}--\r\n".encode()
     connection.request("POST", route, body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
     response = connection.getresponse()
     return response.status, response.read()
 
 
 def throughput(server: Server, route: str, scans: Sequence[bytes], count: int, clients: int) -> float:
-    """Return answers a second while so many clients each send one scan after another."""
+    """Return responses per second while clients send one scan after another."""
 
     def client(number: int) -> None:
         connection = server.connect()
-        for turn in range(count // clients):
-            post(connection, route, scans[(number + turn * clients) % len(scans)])
+        for step in range(count // clients):
+            post(connection, route, scans[(number + step * clients) % len(scans)])
         connection.close()
 
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(client, range(clients)))  # opens every worker's path once
-        taken = seconds(lambda: list(pool.map(client, range(clients))))
+        list(pool.map(client, range(clients)))  # warm-up of all workers
+        taken = time_call(lambda: list(pool.map(client, range(clients))))
     return count // clients * clients / taken
 
 
 def measure_memory(process: psutil.Process) -> Memory:
-    """Read /proc on Linux; elsewhere the resident set is all there is."""
+    """Return the memory of a process. Only Linux has the proportional set size, in /proc."""
     arguments = " ".join(process.cmdline())
     name = "API worker" if "worker.service" in arguments else "main" if "bentoml serve" in arguments else "helper"
     rollup = Path(f"/proc/{process.pid}/smaps_rollup")
     if not rollup.exists():
         return Memory(name, process.memory_info().rss / 2**20, None)
     fields = dict(line.split(":") for line in rollup.read_text(encoding="ascii").splitlines()[1:])
-    resident, own = (int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss"))
-    return Memory(name, resident, own)
+    resident, proportional = (int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss"))
+    return Memory(name, resident, proportional)
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Time one call."""
+def time_call(call: Callable[[], object]) -> float:
+    """Return the time of one call in seconds."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
-def say(text: str) -> None:
-    """Show progress where it does not mix with the report."""
+def print_progress(text: str) -> None:
+    """Print to stderr, because the report is printed to stdout."""
     print(text, file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
-"""What serving costs beside the analysis itself: `python -m tools.benchmarks.serving`, or `make bench`.
+"""The overhead of serving compared with the analysis alone: `python -m tools.benchmarks.serving`, or `make bench`.
 
-Starts the real server with a home of its own and measures, on the same bytes and in one run: the analysis in
-this process against the same over HTTP, throughput, memory and time to start. Samples of both sides alternate,
-so that a busy machine slows them alike; only their ratios travel from one machine to another.
+It starts the real server and measures, with the same scan and in one run: the analysis in this process and over HTTP,
+throughput, memory and start time. Calls in this process and over HTTP alternate, so that a busy machine slows both
+equally. Only their ratios are comparable between machines.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tools.benchmarks.server import REPOSITORY, Memory, Server, post, say, seconds, serving, throughput
+from tools.benchmarks.server import REPOSITORY, Memory, Server, post, print_progress, serving, throughput, time_call
 
 MODULE = "brain-tumor"
-WARM_UP = 20  # requests before anything is measured
+WARM_UP = 20  # requests before the measurement
 PACKAGES = ("bentoml", "ai-edge-litert", "numpy", "opencv-python", "pydicom")
 
 
@@ -33,15 +33,15 @@ def main() -> None:
     local = local_calls(scan)
     with tempfile.TemporaryDirectory(prefix="imip-bench-") as folder:
         home = Path(folder)
-        say("Starting the server with an empty home ...")
+        print_progress("Starting the server with an empty home ...")
         with serving(home, options.workers) as (_, cold):
             pass
-        say("Starting it again ...")
+        print_progress("Starting it again ...")
         with serving(home, options.workers) as (server, warm):
-            say(f"{options.requests} requests one after another, of each kind ...")
+            print_progress(f"{options.requests} requests one after another, of each kind ...")
             pairs = {route: alternate(call, server, route, scan, options.requests) for route, call in local.items()}
             clients = 2 * options.workers
-            say(f"{options.requests} requests of each kind from {clients} clients ...")
+            print_progress(f"{options.requests} requests of each kind from {clients} clients ...")
             rates = {route: throughput(server, route, [scan], options.requests, clients) for route in local}
             memory = server.memory()
     print(machine(options, len(scan), before))
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks.serving", description=__doc__)
     parser.add_argument("--requests", type=int, default=200, help="of each kind and way (default 200)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the server (default: one a core)")
@@ -61,8 +61,8 @@ def arguments() -> argparse.Namespace:
 
 
 def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
-    """Return what a worker does for each route, to be called in this process: one thread, as there."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is loaded, hence the imports here
+    """Return the work of a worker by route, as functions for this process. They use one thread, like a worker."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # must be set before NumPy is imported
     from imip.explain.explanation import explain
     from imip.inference.predictor import analyse
     from imip.modules import load
@@ -80,33 +80,33 @@ def local_calls(scan: bytes) -> dict[str, Callable[[], object]]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Seconds of the same work done in this process and over HTTP, sample by sample."""
+    """Alternating times in this process and over HTTP, in seconds."""
 
     local: list[float]
     http: list[float]
-    local_processor: float  # seconds of processor time in all; unlike the samples no waiting is in it
-    http_processor: float  # of the server's processes
+    local_processor: float  # total processor time in seconds, without waiting
+    http_processor: float  # of all processes of the server
 
 
 def alternate(call: Callable[[], object], server: Server, route: str, scan: bytes, count: int) -> Pair:
-    """Do the work here, then over HTTP on one connection, and again."""
+    """Call a function and send a request alternately, on one connection."""
     connection = server.connect()
-    here, there, used = [], [], 0.0
+    local, remote, local_used = [], [], 0.0
     for _ in range(WARM_UP):
         call()
         post(connection, route, scan)
     server_used = server.processor_seconds()
     for _ in range(count):
-        used -= time.process_time()
-        here.append(seconds(call))
-        used += time.process_time()
-        there.append(seconds(lambda: post(connection, route, scan)))
+        local_used -= time.process_time()
+        local.append(time_call(call))
+        local_used += time.process_time()
+        remote.append(time_call(lambda: post(connection, route, scan)))
     connection.close()
-    return Pair(here, there, used, server.processor_seconds() - server_used)
+    return Pair(local, remote, local_used, server.processor_seconds() - server_used)
 
 
 def machine(options: argparse.Namespace, size: int, before: str) -> str:
-    """Say what was measured, where and how."""
+    """Describe the measurement and the machine."""
     command = shlex.join(["python", "-m", "tools.benchmarks.serving", *sys.argv[1:]])
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
@@ -117,7 +117,7 @@ def machine(options: argparse.Namespace, size: int, before: str) -> str:
 
 
 def processor() -> str:
-    """Name the processor as far as the system does."""
+    """Return the name of the processor, or at least its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -127,22 +127,23 @@ def processor() -> str:
 
 
 def load_average() -> str:
-    """Return how many processes wanted a core in the last minute."""
+    """Return the load average of the last minute."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def latency_table(pairs: dict[str, Pair]) -> str:
-    """One connection, one request at a time."""
+    """Return a table of latencies with one connection."""
     rows = ["| one at a time | p50 | p95 | processor time |", "|---|---|---|---|"]
     for route, pair in pairs.items():
         count = len(pair.local)
-        here = (*quantiles(pair.local), pair.local_processor / count * 1000)
-        there = (*quantiles(pair.http), pair.http_processor / count * 1000)
+        local = (*quantiles(pair.local), pair.local_processor / count * 1000)
+        remote = (*quantiles(pair.http), pair.http_processor / count * 1000)
         added = [
-            f"{more - plain:+.2f} ms ({(more - plain) / plain:+.0%})" for plain, more in zip(here, there, strict=True)
+            f"{with_ - without:+.2f} ms ({(with_ - without) / without:+.0%})"
+            for without, with_ in zip(local, remote, strict=True)
         ]
-        rows.append(f"| `{route}` in process | {' | '.join(f'{value:.2f} ms' for value in here)} |")
-        rows.append(f"| `{route}` over HTTP | {' | '.join(f'{value:.2f} ms' for value in there)} |")
+        rows.append(f"| `{route}` in process | {' | '.join(f'{value:.2f} ms' for value in local)} |")
+        rows.append(f"| `{route}` over HTTP | {' | '.join(f'{value:.2f} ms' for value in remote)} |")
         rows.append(f"| HTTP adds | {' | '.join(added)} |")
     return "\n".join(rows) + "\n"
 
@@ -153,28 +154,28 @@ def quantiles(samples: list[float]) -> tuple[float, float]:
 
 
 def throughput_table(pairs: dict[str, Pair], rates: dict[str, float], workers: int) -> str:
-    """Compare with workers that would do nothing but analyse."""
+    """Return a table of throughput, compared with workers that only analyse."""
     rows = [
         f"| {2 * workers} clients at once | answers a second | of {workers} cores that only analyse |",
         "|---|---|---|",
     ]
     for route, rate in rates.items():
-        most = workers / statistics.median(pairs[route].local)
-        rows.append(f"| `{route}` | {rate:.0f} | {rate / most:.0%} |")
+        maximum = workers / statistics.median(pairs[route].local)
+        rows.append(f"| `{route}` | {rate:.0f} | {rate / maximum:.0%} |")
     return "\n".join(rows) + "\n"
 
 
 def memory_table(memory: list[Memory]) -> str:
-    """One row a process."""
+    """Return a table with one row per process."""
     rows = ["| process | resident | with shared pages by their share |", "|---|---|---|"]
-    rows += [f"| {one.name} | {one.resident:.0f} MiB | {mebibytes(one.own)} |" for one in memory]
-    if all(one.own is not None for one in memory):
-        rows.append(f"| together | | {mebibytes(sum(one.own or 0 for one in memory))} |")
+    rows += [f"| {one.name} | {one.resident:.0f} MiB | {mebibytes(one.proportional)} |" for one in memory]
+    if all(one.proportional is not None for one in memory):
+        rows.append(f"| together | | {mebibytes(sum(one.proportional or 0 for one in memory))} |")
     return "\n".join(rows) + "\n"
 
 
 def mebibytes(value: float | None) -> str:
-    """Write a size that may be unknown."""
+    """Format a size, which may be unknown."""
     return "unknown" if value is None else f"{value:.0f} MiB"
 
 

@@ -1,21 +1,21 @@
-"""The service without its prediction log, to measure by: no product option turns the log off."""
+"""The service without its prediction log, as a baseline for benchmarks. No setting turns the log off."""
 
 from typing import Any
 
 import service as shipped
 
 
-class NoLogbook:
-    """Takes findings and forgets them."""
+class NoLog:
+    """A prediction log that stores nothing."""
 
     available = True
 
-    def __init__(self, logbook: Any) -> None:
-        self.engine, self.close = logbook.engine, logbook.close
+    def __init__(self, log: Any) -> None:
+        self.engine, self.close = log.engine, log.close
 
     def check(self) -> None: ...
 
-    async def enter(self, *finding: object) -> None: ...
+    async def enter(self, *prediction: object) -> None: ...
 
 
 _start = shipped.Imip.__init__
@@ -23,7 +23,7 @@ _start = shipped.Imip.__init__
 
 def _start_unlogged(self: shipped.Imip) -> None:
     _start(self)
-    self._logbook = NoLogbook(self._logbook)  # type: ignore[assignment]
+    self._logbook = NoLog(self._logbook)  # type: ignore[assignment]
 
 
 shipped.Imip.__init__ = _start_unlogged  # type: ignore[method-assign]
