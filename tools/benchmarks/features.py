@@ -37,7 +37,7 @@ def noisy_ellipse(side: int) -> Scan:
     tissue = inside * (140 + 40 * np.sin(12 * rows) * np.cos(9 * columns))
     noise = np.random.default_rng(0).normal(0, 4, (side, side))
     pixels = np.clip(tissue + noise, 0, 255).astype(np.uint8)
-    return Scan(pixels, "png", side * side // 2, 8, 1, frame=0, frames=1, attributes={}, warnings=())
+    return Scan(pixels=pixels, format="png", size_bytes=side * side // 2, bit_depth=8, channels=1)
 
 
 if __name__ == "__main__":

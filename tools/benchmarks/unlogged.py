@@ -1,7 +1,5 @@
 """The service without its prediction log, as a baseline for benchmarks. No setting turns the log off."""
 
-from typing import Any
-
 import service as shipped
 
 
@@ -10,12 +8,7 @@ class NoLog:
 
     available = True
 
-    def __init__(self, log: Any) -> None:
-        self.engine, self.close = log.engine, log.close
-
-    def check(self) -> None: ...
-
-    async def enter(self, *prediction: object) -> None: ...
+    async def keep(self, prediction: object) -> None: ...
 
 
 _start = shipped.Imip.__init__
@@ -23,7 +16,7 @@ _start = shipped.Imip.__init__
 
 def _start_unlogged(self: shipped.Imip) -> None:
     _start(self)
-    self._logbook = NoLog(self._logbook)  # type: ignore[assignment]
+    self._worker.pipeline._log = NoLog()
 
 
 shipped.Imip.__init__ = _start_unlogged  # type: ignore[method-assign]
