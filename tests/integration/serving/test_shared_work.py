@@ -9,13 +9,16 @@ import pytest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.middleware.balance import RECENT_SECONDS
-from tests.support.server import Server
+from tests.support.server import Server, wait_for
+
+FIRST, THEN = 3, 50  # requests on each connection
 
 
 @pytest.mark.parametrize("connections", [2, 4])
 def test_two_workers_share_the_work_of_a_few_connections(server: Server, png: bytes, connections: int) -> None:
     """One worker is stopped until the other has all connections."""
     time.sleep(RECENT_SECONDS)  # for what other tests did
+    start = answered(server)
     clients = [server.client() for _ in range(connections)]
 
     def ask(client: httpx.Client, times: int) -> None:
@@ -26,16 +29,17 @@ def test_two_workers_share_the_work_of_a_few_connections(server: Server, png: by
         stopped, _ = server.workers()
         stopped.suspend()
         try:
-            list(threads.map(ask, clients, [3] * connections))
+            list(threads.map(ask, clients, [FIRST] * connections))
         finally:
             stopped.resume()
+        wait_for(lambda: (answered(server) - start).total() == FIRST * connections)  # it is counted after the answer
         before = answered(server)
-        list(threads.map(ask, clients, [50] * connections))
-    done = answered(server) - before
+        list(threads.map(ask, clients, [THEN] * connections))
+    wait_for(lambda: (answered(server) - before).total() == THEN * connections)
     for client in clients:
         client.close()
-    assert sum(done.values()) == 50 * connections
-    assert min(done[worker.pid] for worker in server.workers()) >= 0.35 * 50 * connections, done
+    done = answered(server) - before
+    assert min(done[worker.pid] for worker in server.workers()) >= 0.35 * done.total(), done
 
 
 def answered(server: Server) -> Counter[int]:
