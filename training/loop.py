@@ -1,72 +1,88 @@
-"""The training loop: early stopping, one CSV row an epoch, and a run that goes on where it was stopped."""
+"""The training loop: Keras' own, which stops early, logs every epoch, and goes on after an interruption.
+
+The rows of `epochs.csv` are the complete epochs: a row is written after the epoch's backup. Backups are written to two
+folders in turn, so a run that is killed at any moment still has the whole backup of its last row.
+"""
 
 import csv
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from keras.callbacks import BackupAndRestore, CSVLogger, LambdaCallback, ModelCheckpoint
 from numpy.typing import NDArray
 
-from training.data.batches import AugmentedBatches, Augmenter, Mix, as_inputs, model_inputs
-from training.data.samples import Sample
+from training.data.batches import SeededBatches
+
+BEST, EPOCHS = "best.keras", "epochs.csv"  # in the folder of a run
+WARMUP_EPOCHS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What one stage of training is made of."""
+class FitOptions:
+    """How a network is fitted."""
 
-    epochs: int
-    peak_rate: float
-    mix: Mix
+    loss: str
+    epochs: int  # at most
+    peak_rate: float  # of learning
+    metrics: tuple[str, ...] = ("accuracy",)
     patience: int = 15  # epochs without a better validation loss
-    batch: int = 32
+    batch_size: int = 32
     weight_decay: float = 1e-4
     seed: int = 7
 
+    def at_most(self, epochs: int | None) -> "FitOptions":
+        """Return the same options with no more epochs than given."""
+        return replace(self, epochs=min(self.epochs, epochs or self.epochs))
+
 
 def fit(
-    network: keras.Sequential, train: Sequence[Sample], validation: Sequence[Sample], run: Path, stage: Stage
+    network: keras.Sequential,
+    batches: SeededBatches,
+    validation: tuple[NDArray[np.float32], NDArray[np.float32]],
+    run: Path,
+    options: FitOptions,
 ) -> keras.Sequential:
-    """Train until validation stops improving and return the best epoch's network.
+    """Train until the validation loss stops improving, and return the network of the best epoch.
 
-    `run` keeps `last.keras`, `best.keras` and `epochs.csv`; calling again with the same folder resumes. The
-    validation loss is taken over each slice twice, as it is and augmented once, so that a network which only
-    knows the data set's own look is not the one kept.
+    `validation` holds inputs and targets. `run` keeps backups, `best.keras` and `epochs.csv`. Called again with the
+    same folder, training goes on after the last complete epoch; if it had ended, the best network is returned.
     """
     run.mkdir(parents=True, exist_ok=True)
-    journal = Journal(run, stage.patience)
-    side = network.input_shape[1]
-    if journal.epochs_done and (run / "last.keras").exists():
-        network = keras.saving.load_model(run / "last.keras")
-    else:
-        keras.utils.set_random_seed(stage.seed)
+    losses = _validation_losses(run / EPOCHS)
+    if not _has_ended(losses, options):
         network.compile(
             keras.optimizers.AdamW(
-                schedule(stage.peak_rate, stage.epochs, math.ceil(len(train) / stage.batch)),
-                weight_decay=stage.weight_decay,
+                schedule(options.peak_rate, options.epochs, len(batches)),
+                weight_decay=options.weight_decay,
                 clipnorm=1.0,
             ),
-            loss="binary_crossentropy",
-            metrics=["accuracy", keras.metrics.AUC(name="auc")],
+            loss=options.loss,
+            metrics=list(options.metrics),
+            jit_compile=False,  # XLA makes no step faster on a processor, and compiling takes seconds
         )
-    if not journal.stopped and journal.epochs_done < stage.epochs:
         network.fit(
-            AugmentedBatches(Augmenter(train, side, stage.mix), stage.batch, stage.seed, epoch=journal.epochs_done),
-            validation_data=_validation(validation, side, stage),
-            initial_epoch=journal.epochs_done,
-            epochs=stage.epochs,
-            callbacks=[journal],
-            verbose=1,
+            batches,
+            validation_data=validation,
+            epochs=options.epochs,
+            shuffle=False,  # the batches are shuffled by their epoch
+            callbacks=[
+                LambdaCallback(on_epoch_begin=lambda epoch, _: batches.start(epoch)),
+                EarlyStopping(options.patience, losses),
+                ModelCheckpoint(run / BEST, save_best_only=True, initial_value_threshold=min(losses, default=None)),
+                Backups(run, epochs_done=len(losses)),
+                EpochLog(run / EPOCHS, append=True),
+            ],
+            verbose=2,
         )
-    return keras.saving.load_model(run / "best.keras")
+    return keras.saving.load_model(run / BEST)
 
 
 def schedule(peak_rate: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Warm up over two epochs of `steps` batches, a quarter of a shorter run, then fall along a cosine."""
-    warmup = max(1, int(min(2, epochs / 4) * steps))
+    """Warm up over two epochs of `steps` batches, or a quarter of a shorter run, then fall along a cosine."""
+    warmup = max(1, int(min(WARMUP_EPOCHS, epochs / 4) * steps))
     return keras.optimizers.schedules.CosineDecay(
         peak_rate / 20,
         decay_steps=max(1, epochs * steps - warmup),
@@ -76,44 +92,56 @@ def schedule(peak_rate: float, epochs: int, steps: int) -> keras.optimizers.sche
     )
 
 
-def _validation(samples: Sequence[Sample], side: int, stage: Stage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    as_is = model_inputs(samples, side)
-    augmenter = Augmenter(samples, side, stage.mix)
-    pairs = [augmenter.draw(index, (stage.seed, index)) for index in range(len(samples))]
-    augmented = as_inputs([pixels for pixels, _ in pairs])
-    targets = [sample.is_tumor for sample in samples] + [shows for _, shows in pairs]
-    return np.concatenate([as_is, augmented]), np.array(targets, np.float32)[:, None]
+class EarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Keras' early stopping, which also counts the epochs before an interruption."""
+
+    def __init__(self, patience: int, losses: list[float]) -> None:
+        super().__init__(patience=patience)
+        self.losses = losses
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        for epoch, loss in enumerate(self.losses):
+            self.on_epoch_end(epoch, {"val_loss": loss})
 
 
-class Journal(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes each epoch's figures and checkpoints, and stops the run; its state is the CSV alone."""
+class Backups(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keras' backup in two folders in turn, so that one is whole while the other is written."""
 
-    def __init__(self, run: Path, patience: int) -> None:
+    def __init__(self, run: Path, epochs_done: int) -> None:
         super().__init__()
-        self.run, self.patience = run, patience
-        self.path = run / "epochs.csv"
-        self.losses: list[float] = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                self.losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+        self.epochs_done = epochs_done
+        self.turns = [BackupAndRestore(run / f"backup-{turn}", delete_checkpoint=False) for turn in range(2)]
 
-    @property
-    def epochs_done(self) -> int:
-        return len(self.losses)
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        for backup in self.turns:
+            backup.set_model(model)
 
-    @property
-    def stopped(self) -> bool:
-        return bool(self.losses) and len(self.losses) - 1 - int(np.argmin(self.losses)) >= self.patience
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.epochs_done:
+            self.turns[self.epochs_done % 2].on_train_begin()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = {"epoch": epoch + 1, **{name: round(float(value), 6) for name, value in (logs or {}).items()}}
-        self.losses.append(figures["val_loss"])
-        if figures["val_loss"] == min(self.losses):
-            self.model.save(self.run / "best.keras")
-        self.model.save(self.run / "last.keras")
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, figures, lineterminator="\n")
-            if epoch == 0:
-                writer.writeheader()
-            writer.writerow(figures)
-        self.model.stop_training = self.stopped
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.turns[(epoch + 1) % 2].on_epoch_end(epoch)
+
+
+class EpochLog(CSVLogger):  # type: ignore[misc]
+    """Keras' log of epochs, counted from 1."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch + 1, logs)
+
+
+def _validation_losses(log: Path) -> list[float]:
+    if not log.exists():
+        return []
+    with log.open(newline="") as file:
+        return [float(row["val_loss"]) for row in csv.DictReader(file)]
+
+
+def _has_ended(losses: list[float], options: FitOptions) -> bool:
+    if not losses:
+        return False
+    without_improvement = len(losses) - 1 - int(np.argmin(losses))
+    return len(losses) >= options.epochs or without_improvement >= options.patience

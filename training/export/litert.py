@@ -179,8 +179,15 @@ def served_probabilities(graph: bytes, inputs: Iterable[NDArray[np.uint8]]) -> N
     return np.array([served.run(pixels).probabilities for pixels in inputs], np.float64)
 
 
+def round_and_write_weights(network: keras.Sequential, run: Path) -> Path:
+    """Round a trained network's weights, write them into the folder of its run, and return the file."""
+    round_weights(network)
+    write_weights(network, run / "weights.npz")
+    return run / "weights.npz"
+
+
 def write_weights(network: keras.Sequential, path: Path) -> None:
-    """Keep rounded weights as float16 arrays, in the network's order."""
+    """Write rounded weights as float16 arrays, in the network's order."""
     arrays = {f"{i:03d}": weight.astype(np.float16) for i, weight in enumerate(network.get_weights())}
     np.savez_compressed(path, **arrays)
 

@@ -1,12 +1,19 @@
 """What the recipes of all brain modules share: the data set, its committed split and its leaky original one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from imip.inference.head import crop_to_head
+from training.data.batches import as_inputs
 from training.data.samples import FOLDERS, Sample, plain
 from training.recipe import Recipe
 
-TYPES: Final = {"notumor": "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
+NO_TUMOR: Final = "notumor"
+TYPES: Final = {NO_TUMOR: "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
 
 TYPED: Final = {folder: name for folder, name in FOLDERS.items() if name in TYPES}
 
@@ -37,3 +44,13 @@ class BrainMriTypes(BrainMri):
                 f"{', '.join(sorted(self.folders))}"
             )
         return super().samples(data)
+
+
+def is_tumor(samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    """Return which samples show a tumor, (n,)."""
+    return np.array([sample.class_name != NO_TUMOR for sample in samples], np.bool_)
+
+
+def head_inputs(samples: Sequence[Sample], side: int) -> NDArray[np.float32]:
+    """Return samples cut to the head as a network's input, (n, side, side, 1), 0..255."""
+    return as_inputs([crop_to_head(sample.pixels, side).pixels for sample in samples])

@@ -17,6 +17,7 @@ from imip.inference.module import AnalysisModule, BinaryClassifier
 from imip.inference.preprocessing import fit_region
 from imip.scan.read import read_scan
 from training.about import About
+from training.augmentation.jitter import jitter
 from training.calibration import (
     Platt,
     Temperature,
@@ -25,7 +26,8 @@ from training.calibration import (
     fit_platt,
     fit_temperature,
 )
-from training.data.batches import as_inputs
+from training.data.balance import class_weights
+from training.data.batches import JitteredBatches, as_inputs
 from training.data.samples import Sample, plain
 from training.data.split import Dataset, make_manifest, write_manifest
 from training.export.artifact import Trained, write_artifact
@@ -33,12 +35,12 @@ from training.export.litert import (
     logits,
     prove,
     read_weights,
-    round_weights,
+    round_and_write_weights,
     served_probabilities,
     to_litert,
-    write_weights,
 )
-from training.networks.sequential_cnn import EPOCHS, Labelled, build, ends, fit
+from training.loop import FitOptions, fit
+from training.networks.sequential_cnn import build, ends
 from training.recipe import Recipe
 
 PARITY_SCANS: Final = 200
@@ -67,22 +69,32 @@ class DefaultRecipe(Recipe):
         return super().divide(samples)
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
-        train, validation = self._labelled(dataset.part("train")), self._labelled(dataset.part("validation"))
-        network = fit(self._build(), train, validation, run, min(epochs or EPOCHS, EPOCHS))
-        round_weights(network)
-        write_weights(network, run / "weights.npz")
-        return run / "weights.npz"
+        """Train; the validation loss is taken over each picture twice, as it is and jittered once."""
+        options = self._fit_options.at_most(epochs)
+        pictures, labels = self._pictures(dataset.part("train"))
+        held_out, held_out_labels = self._pictures(dataset.part("validation"))
+        jittered = [jitter(picture, np.random.default_rng((options.seed, i))) for i, picture in enumerate(held_out)]
+        keras.utils.set_random_seed(options.seed)
+        network = fit(
+            self._build(),
+            JitteredBatches(
+                pictures, self._targets(labels), class_weights(labels)[labels], options.batch_size, options.seed
+            ),
+            (as_inputs([*held_out, *jittered]), self._targets(np.tile(held_out_labels, 2))),
+            run,
+            options,
+        )
+        return round_and_write_weights(network, run)
 
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
         network = self._build()
         read_weights(network, weights)
         samples = dataset.part("validation")
-        validation = self._labelled(samples)
-        calibration = self._calibrated(logits(network, as_inputs(list(validation.inputs))), validation.labels)
+        pictures, labels = self._pictures(samples)
+        calibration = self._calibrated(logits(network, as_inputs(list(pictures))), labels)
         graph = to_litert(network, calibration, ends(self.about.side))
-        thresholds = self._thresholds(served_probabilities(graph, validation.inputs), validation.labels)
-        some = validation.inputs[:: max(1, len(samples) // PARITY_SCANS)]
-        parity = prove(network, calibration, graph, some)
+        thresholds = self._thresholds(served_probabilities(graph, pictures), labels)
+        parity = prove(network, calibration, graph, pictures[:: max(1, len(samples) // PARITY_SCANS)])
         trained = Trained(graph, calibration.described(), thresholds)
         write_artifact(self.module, self.about, trained, samples, dataset.groups(samples), out)
         return str(parity)
@@ -91,17 +103,26 @@ class DefaultRecipe(Recipe):
     def _is_binary(self) -> bool:
         return issubclass(self.module, BinaryClassifier)
 
+    @property
+    def _fit_options(self) -> FitOptions:
+        loss = "binary_crossentropy" if self._is_binary else "sparse_categorical_crossentropy"
+        return FitOptions(loss, epochs=40, peak_rate=1e-3, patience=12)
+
     def _build(self) -> keras.Sequential:
         return build(self.about.side, 1 if self._is_binary else len(self.about.labels))
 
-    def _labelled(self, samples: Sequence[Sample]) -> Labelled:
-        """Return samples as the network's: each cut as served."""
-        inputs = []
+    def _pictures(self, samples: Sequence[Sample]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return samples cut as they are when served, (n, side, side), and the index of each one's label, (n,)."""
+        pictures = []
         for sample in samples:
             pixels = read_scan(sample.data).pixels
-            inputs.append(fit_region(pixels, self.module.crop(pixels), self.about.side).pixels)
-        indices = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
-        return Labelled(np.stack(inputs), np.array(indices, np.int64))
+            pictures.append(fit_region(pixels, self.module.crop(pixels), self.about.side).pixels)
+        labels = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
+        return np.stack(pictures), np.array(labels, np.int64)
+
+    def _targets(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what the network should answer: 1 for the first of two labels, (n, 1), or the index, (n,)."""
+        return (labels == 0).astype(np.float32)[:, None] if self._is_binary else labels.astype(np.float32)
 
     def _calibrated(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> Platt | Temperature:
         return fit_platt(scores[:, 0], labels == 0) if self._is_binary else fit_temperature(scores, labels)

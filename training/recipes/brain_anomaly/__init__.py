@@ -5,28 +5,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from imip.inference.artifact import read_card
+from imip.inference.head import crop_to_head
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis
 from imip.modules.brain_anomaly import MEASURES
 from training.calibration import OperatingPoint, fit_platt
-from training.data.batches import model_inputs
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation.bootstrap import Proportion, estimates
 from training.evaluation.measures import roc_auc
 from training.evaluation.report import count
 from training.export.artifact import Trained, write_artifact
-from training.export.litert import read_weights, round_weights, served_probabilities, write_weights
+from training.export.litert import read_weights, round_and_write_weights, served_probabilities
+from training.loop import FitOptions, fit
 from training.networks import autoencoder
 from training.recipe import Measured
 from training.recipes.brain_anomaly import plots, score
+from training.recipes.brain_anomaly.batches import NoisyBatches, standardised
 from training.recipes.brain_anomaly.painted import paint_and_judge
-from training.recipes.brain_mri import BrainMri
+from training.recipes.brain_mri import BrainMri, head_inputs, is_tumor
 
+FIT = FitOptions("mse", epochs=80, peak_rate=2e-3, metrics=())
 NORMALS_BELOW = 0.95  # share of held-out normal slices below the threshold
 TUMORS_ABOVE = 0.90  # share of tumors above the lower end of the borderline band
 EVEN = 0.5  # P(Anomaly) beyond which nothing is called normal
@@ -50,31 +54,25 @@ class BrainAnomaly(BrainMri):
         return self.weights.with_name(f"{self.module.name}-epochs.csv")
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
+        """Train on slices without a tumor, where each group of near-duplicates counts as one slice."""
         normals, validation = _normals(dataset.part("train")), _normals(dataset.part("validation"))
-        network = autoencoder.fit(
-            [sample.pixels for sample in normals],
-            evenly(dataset.groups(normals)),
-            [sample.pixels for sample in validation],
-            run,
-            min(autoencoder.EPOCHS, epochs or autoencoder.EPOCHS),
-        )
-        round_weights(network)
-        write_weights(network, run / "weights.npz")
-        return run / "weights.npz"
+        weights = evenly(dataset.groups(normals))
+        batches = NoisyBatches([sample.pixels for sample in normals], weights, FIT.batch_size, FIT.seed)
+        held_out = standardised([crop_to_head(sample.pixels, autoencoder.SIDE).pixels for sample in validation])
+        keras.utils.set_random_seed(FIT.seed)
+        network = fit(autoencoder.build(), batches, (held_out, held_out), run, FIT.at_most(epochs))
+        return round_and_write_weights(network, run)
 
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
         network = autoencoder.build()
         read_weights(network, weights)
         normals, validation = _normals(dataset.part("train")), dataset.part("validation")
-        normality = score.learn(network, model_inputs(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
-        inputs, is_tumor = (
-            model_inputs(validation, autoencoder.SIDE),
-            np.array([sample.is_tumor for sample in validation]),
-        )
-        platt = fit_platt(score.scores(network, normality, inputs), is_tumor)
+        normality = score.learn(network, head_inputs(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
+        inputs, tumor = head_inputs(validation, autoencoder.SIDE), is_tumor(validation)
+        platt = fit_platt(score.scores(network, normality, inputs), tumor)
         graph = score.to_litert(network, normality, platt)
         slices = inputs[..., 0].astype(np.uint8)
-        thresholds = choose_thresholds(served_probabilities(graph, slices)[:, 0], is_tumor)
+        thresholds = choose_thresholds(served_probabilities(graph, slices)[:, 0], tumor)
         checked = slices[:: max(1, len(slices) // PARITY_SCANS)]
         agreement = score.prove(network, normality, platt, graph, checked)
         trained = Trained(graph, platt.described(), thresholds)
@@ -144,7 +142,7 @@ def choose_thresholds(anomaly: NDArray[np.float64], is_tumor: NDArray[np.bool_])
 
 
 def _normals(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample in samples if not sample.is_tumor]
+    return [sample for sample, shows in zip(samples, is_tumor(samples), strict=True) if not shows]
 
 
 def _outcomes(measured: Measured) -> dict[str, Any]:
@@ -163,13 +161,13 @@ def _outcomes(measured: Measured) -> dict[str, Any]:
 def _measures(measured: Measured) -> dict[str, Any]:
     """Return the ROC AUC of each measure alone, against all tumors and against each class of them."""
     names, group = _class_names(measured), measured.scored.group
-    is_tumor = np.array([sample.is_tumor for sample in measured.samples])
+    tumor = is_tumor(measured.samples)
     values = np.array([analysis.output.measures for analysis in measured.analyses], np.float64)
     columns = {text: values[:, number] for number, (_, text) in enumerate(MEASURES)} | {"both": values.mean(axis=1)}
     rows: list[list[Any]] = []
-    for kind in [*sorted(set(names[is_tumor].tolist())), ALL]:
-        among = ~is_tumor | (names == kind) | (kind == ALL)
-        areas = [_area(column[among], is_tumor[among], group[among]) for column in columns.values()]
+    for kind in [*sorted(set(names[tumor].tolist())), ALL]:
+        among = ~tumor | (names == kind) | (kind == ALL)
+        areas = [_area(column[among], tumor[among], group[among]) for column in columns.values()]
         rows.append([kind, *areas])
     title = "ROC AUC against slices without a tumor, by measure:"
     return {"title": title, "columns": ["Class", *columns], "rows": rows}

@@ -15,6 +15,7 @@ from training.augmentation.brain import paint_lesion
 from training.evaluation.bootstrap import Proportion, Weights, estimates
 from training.evaluation.measures import average, roc_auc
 from training.recipe import Measured
+from training.recipes.brain_mri import is_tumor
 
 SEED = 20261121
 CHANGED = 8  # grey levels; what painting changed by more belongs to the lesion or its oedema
@@ -22,7 +23,7 @@ CHANGED = 8  # grey levels; what painting changed by more belongs to the lesion 
 
 def paint_and_judge(measured: Measured) -> dict[str, Any]:
     """Return a table of how the normal slices score once a mass is painted into them, with intervals over groups."""
-    rows = [row for row, sample in enumerate(measured.samples) if not sample.is_tumor]
+    rows = np.flatnonzero(~is_tumor(measured.samples)).tolist()
     before, after, within, share = [], [], [], []
     for row in rows:
         pixels = measured.samples[row].pixels

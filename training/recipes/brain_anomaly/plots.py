@@ -19,6 +19,7 @@ from training.evaluation.plots import ACCENT, INK, PALE, sheet
 from training.export.litert import read_weights
 from training.networks import autoencoder
 from training.recipe import Measured
+from training.recipes.brain_mri import is_tumor
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 PAINTED = 2  # lesions painted into the healthy sample
@@ -61,7 +62,7 @@ def draw_histograms(measured: Measured, path: Path) -> None:
 def _histogram(axes: Axes, values: NDArray[np.float64], measured: Measured, text: str) -> None:
     low, high = np.quantile(values, [0.002, 0.998]).tolist()
     edges = np.linspace(low, high, BINS + 1)
-    tumor = np.array([sample.is_tumor for sample in measured.samples])
+    tumor = is_tumor(measured.samples)
     for chosen, ink, label in ((~tumor, INK, "without a tumor"), (tumor, ACCENT, "tumor")):
         axes.hist(np.clip(values[chosen], low, high), edges, density=True, alpha=0.5, color=ink, label=label)
     axes.set(xlabel=text, ylabel="Density")

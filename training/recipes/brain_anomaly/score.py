@@ -57,7 +57,8 @@ class Normality:
 def learn(network: keras.Sequential, inputs: NDArray[np.float32], weights: NDArray[np.float64]) -> Normality:
     """Learn what is usual from training slices, (n, SIDE, SIDE, 1) 0..255, each weighted, (n,)."""
     share = weights / weights.sum()
-    seen = [_look(network, tf.constant(inputs[start : start + AT_ONCE])) for start in range(0, len(inputs), AT_ONCE)]
+    parts = (inputs[start : start + AT_ONCE] for start in range(0, len(inputs), AT_ONCE))
+    seen = [_reconstruct(network, tf.constant(part)) for part in parts]
     error, inside, latent = (np.concatenate([part[number].numpy() for part in seen]) for number in range(3))
     usual = np.sqrt(np.tensordot(share, np.square(error), 1))
     usual = (usual + usual[:, ::-1]) / 2  # heads are as usual mirrored
@@ -75,12 +76,12 @@ def _scale(values: NDArray[np.float32], share: NDArray[np.float64]) -> Scale:
 
 
 def measure(network: keras.Sequential, normality: Normality, pixels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Return measures (n, 2), error maps (n, SIDE, SIDE, 1) and looks (n, channels) of slices, (n, SIDE, SIDE, 1)."""
-    error, inside, latent, looks = _look(network, pixels)
+    """Return measures (n, 2), error maps (n, SIDE, SIDE, 1) and embeddings (n, d) of slices, (n, SIDE, SIDE, 1)."""
+    error, inside, latent, embedding = _reconstruct(network, pixels)
     unusual = error / normality.error * inside
     raw = _prominence(unusual, inside), _distance(latent, normality.centre, normality.precision)
     scaled = [(values - scale.mean) / scale.deviation for values, scale in zip(raw, normality.scales, strict=True)]
-    return tf.stack(scaled, axis=-1), unusual, looks
+    return tf.stack(scaled, axis=-1), unusual, embedding
 
 
 def scores(network: keras.Sequential, normality: Normality, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -90,12 +91,12 @@ def scores(network: keras.Sequential, normality: Normality, inputs: NDArray[np.f
     return np.asarray(measured.mean(axis=1), np.float64)
 
 
-def _look(network: keras.Sequential, pixels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Return the smoothed absolute error, where the inside of the head is (0 or 1), latent vectors and looks."""
+def _reconstruct(network: keras.Sequential, pixels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Return the smoothed absolute error, where the inside of the head is (0 or 1), latent vectors and embedding."""
     image, tissue = standardise(pixels)
-    drawn, latent, looks = redraw(network, image)
+    drawn, latent, embedding = redraw(network, image)
     error = tf.nn.conv2d(tf.abs(image - drawn) * tissue, _gaussian(), 1, "SAME")
-    return error, _inside(tissue), latent, looks
+    return error, _inside(tissue), latent, embedding
 
 
 def _gaussian() -> NDArray[np.float32]:
@@ -138,12 +139,12 @@ class OnePass(tf.Module):  # type: ignore[misc]
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        measures, unusual, looks = measure(self._network, self._normality, pixels)
+        measures, unusual, embedding = measure(self._network, self._normality, pixels)
         score = tf.reduce_mean(measures, axis=-1, keepdims=True)
         anomaly = tf.sigmoid(self._platt.slope * score + self._platt.intercept)
         return {
             "probabilities": tf.concat([anomaly, 1.0 - anomaly], axis=-1),
-            "embedding": looks,
+            "embedding": embedding,
             "heatmaps": tf.concat([unusual, unusual], axis=-1),  # what is unusual explains either label
             "measures": measures,
         }

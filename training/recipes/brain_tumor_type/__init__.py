@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import keras
 import numpy as np
 
 from imip.modules.brain_tumor_type import AMBIGUOUS, HEALTHY
 from training.calibration import fit_temperature
-from training.data.batches import model_inputs
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation import multiclass
@@ -18,17 +18,16 @@ from training.export.litert import (
     logits,
     prove,
     read_weights,
-    round_weights,
+    round_and_write_weights,
     served_probabilities,
     to_litert,
-    write_weights,
 )
 from training.networks import mobilenet
 from training.recipe import Measured
-from training.recipes.brain_mri import BrainMriTypes
+from training.recipes.brain_mri import BrainMriTypes, head_inputs
 from training.recipes.brain_tumor_type import thresholds
 from training.recipes.brain_tumor_type.network import EMBEDDED, build
-from training.recipes.brain_tumor_type.stages import Labelled, train
+from training.recipes.brain_tumor_type.stages import SEED, Labelled, train
 
 PARITY_SCANS: Final = 100
 IMAGENET: Final = "imagenet.h5"  # in the run's folder: a Keras 2 export; without it, Keras fetches its own weights
@@ -38,18 +37,17 @@ class BrainTumorType(BrainMriTypes):
     """The recipe of the shipped network."""
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
+        keras.utils.set_random_seed(SEED)
         network = build(mobilenet.pretrained(run / IMAGENET), len(self.about.labels))
         parts = self._labelled(dataset.part("train")), self._labelled(dataset.part("validation"))
         train(network, *parts, run, epochs)
-        round_weights(network)
-        write_weights(network, run / "weights.npz")
-        return run / "weights.npz"
+        return round_and_write_weights(network, run)
 
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
         network = build(mobilenet.untrained(), len(self.about.labels))
         read_weights(network, weights)
         validation, labels = self._labelled(dataset.part("validation"))
-        inputs = model_inputs(validation, self.about.side)
+        inputs = head_inputs(validation, self.about.side)
         temperature = fit_temperature(logits(network, inputs), labels)
         graph = to_litert(network, temperature, EMBEDDED)
         slices = inputs[..., 0].astype(np.uint8)

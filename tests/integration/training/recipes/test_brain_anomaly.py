@@ -15,15 +15,18 @@ from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
-from tests.support.heads import head
+from tests.support.heads import head, sample
+from tests.support.runs import epochs
 from tests.support.server import REPOSITORY
 from training.about import read_about
 from training.calibration import Platt
 from training.data.samples import Sample
+from training.data.split import Dataset, Entry
 from training.export.litert import read_weights
 from training.networks import autoencoder
 from training.recipe import Measured
 from training.recipes import brain_anomaly as recipe
+from training.recipes import find
 
 ARTIFACT = REPOSITORY / "models" / "brain-anomaly"
 SCAN = (REPOSITORY / "samples" / "brain-axial-lesion.png").read_bytes()
@@ -143,3 +146,24 @@ def test_the_shipped_graph_is_made_of_the_shipped_weights_and_the_cards_calibrat
     assert output.embedding == pytest.approx(looks[0].numpy(), abs=1e-4)
     platt = Platt(**module.card.calibration.parameters)
     assert platt.apply(output.measures.mean()) == pytest.approx(output.probabilities[0], abs=1e-4)
+
+
+def heads_of_both_kinds() -> Dataset:
+    heads = [sample(head(seed), f"{seed}.png", "notumor" if seed < 36 else "glioma") for seed in range(40)]
+    return Dataset(
+        heads, {s.digest: Entry(s.digest, s.class_name, seed, part_of(seed)) for seed, s in enumerate(heads)}
+    )
+
+
+def part_of(seed: int) -> str:
+    return "train" if seed < 32 else "validation"
+
+
+def test_training_redraws_better_by_the_epoch_and_a_run_is_resumed(tmp_path: Path) -> None:
+    recipe_of = find("brain-anomaly")
+    recipe_of.train(heads_of_both_kinds(), tmp_path, epochs=1)
+    weights = recipe_of.train(heads_of_both_kinds(), tmp_path, epochs=3)
+    rows = epochs(tmp_path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert weights.exists()

@@ -12,7 +12,6 @@ from imip.inference.head import crop_to_head
 from imip.inference.runtime import GRAPH, Graph
 from imip.scan.read import read_scan
 from training.calibration import Platt, Temperature
-from training.data.split import read_manifest
 from training.export.litert import (
     HIDDEN_LAYER,
     LAST_CONVOLUTION,
@@ -23,8 +22,7 @@ from training.export.litert import (
     to_litert,
     write_weights,
 )
-from training.recipes import find
-from training.recipes.brain_tumor import build
+from training.recipes.brain_tumor.network import build
 
 ROOT = Path(__file__).parents[4]
 SCANS = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in {".png", ".jpg", ".dcm"})
@@ -91,11 +89,3 @@ def test_a_parity_that_is_too_loose_does_not_hold():
     assert Parity(1e-6, 0.99999).holds
     assert not Parity(2e-4, 0.99999).holds
     assert not Parity(1e-6, 0.99).holds
-
-
-def test_the_manifest_matches_its_own_rules():
-    entries = read_manifest(find("brain-tumor").manifest)
-    split_of_group: dict[int, str] = {}
-    for entry in entries.values():
-        assert split_of_group.setdefault(entry.group, entry.split) == entry.split
-    assert len(entries) > 5000

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tests.support.heads import head, sample
-from training.data.balance import LARGEST, propensity_weights
+from tests.support.heads import head
+from training.recipes.brain_tumor.propensity import LARGEST, propensity_weights
 
 
 def tall(seed: int) -> np.ndarray:
@@ -12,16 +12,14 @@ def tall(seed: int) -> np.ndarray:
 
 
 def test_the_rare_healthy_slice_among_tumors_weighs_most():
-    tumors = [sample(tall(seed), f"{seed}.png") for seed in range(70)]
-    healthy = [sample(head(seed), f"{seed}.png", "notumor") for seed in range(100, 169)]
-    odd = sample(tall(500), "odd.png", "notumor")
-    weights = propensity_weights([*tumors, *healthy, odd])
+    tumors, healthy = [tall(seed) for seed in range(70)], [head(seed) for seed in range(100, 169)]
+    is_tumor = np.repeat([True, False], [70, 70])
+    weights = propensity_weights([*tumors, *healthy, tall(500)], is_tumor)
     assert weights[-1] == weights.max() > 2 * np.median(weights)
     assert weights.max() <= LARGEST
 
 
 def test_weights_are_even_where_looks_tell_nothing():
-    mixed = [sample(head(seed), f"{seed}.png", "glioma" if seed % 2 else "notumor") for seed in range(140)]
-    weights = propensity_weights(mixed)
+    weights = propensity_weights([head(seed) for seed in range(140)], np.arange(140) % 2 == 1)
     assert weights.std() < 0.3
     assert abs(weights.mean() - 1) < 0.05
