@@ -33,12 +33,14 @@ def split(
     module: Module, data: Data, check: Annotated[bool, typer.Option(help="compare, write nothing")] = False
 ) -> None:
     """Group near-duplicates and write the manifest of the 70/15/15 split."""
-    from training.data.split import make_manifest, read_manifest, write_manifest
+    from training.data.split import read_manifest, write_manifest
+    from training.data.split import split as divide
 
     recipe = _recipe(module)
     if recipe.split == "official":
         raise typer.Exit(_say("This module's data set comes divided; there is no manifest to make."))
-    entries = make_manifest(_samples(recipe, data))
+    samples = _samples(recipe, data)
+    entries = divide(samples, recipe.group(samples))
     if not check:
         write_manifest(entries, recipe.manifest)
     elif {entry.sha256: entry for entry in entries} != read_manifest(recipe.manifest):
@@ -90,7 +92,7 @@ def evaluate(
 
     recipe = _recipe(module)
     if leaky is not None:
-        _require_original(recipe)
+        _test_folder(recipe)
     judged, samples = artifact or recipe.artifact, _samples(recipe, data)
     try:
         dataset = recipe.divide(samples)
@@ -98,7 +100,7 @@ def evaluate(
         if write_card:
             message = "A card's figures are those of the manifest's test part; these scans are not of it."
             raise typer.Exit(_say(message)) from fault
-        dataset = all_for_test(samples)
+        dataset = all_for_test(samples, recipe.group(samples))
     measured = recipe.measure(judged, dataset)
     typer.echo(measured.text)
     if out is not None:
@@ -143,8 +145,7 @@ def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
 
 
 def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = False) -> "Dataset":
-    if original:
-        _require_original(recipe)
+    test_folder = _test_folder(recipe) if original else None
     samples = _samples(recipe, data)
     if begins:
         recipe.begin(samples)
@@ -152,12 +153,13 @@ def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = Fal
         dataset = recipe.divide(samples)
     except KeyError as fault:
         raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
-    return dataset.as_published() if original else dataset
+    return dataset if test_folder is None else dataset.as_published(test_folder)
 
 
-def _require_original(recipe: "Recipe") -> None:
-    if not recipe.has_original:
+def _test_folder(recipe: "Recipe") -> str:
+    if recipe.test_folder is None:
         raise typer.Exit(_say("This module's data set has no other split than the one in use."))
+    return recipe.test_folder
 
 
 def _export(recipe: "Recipe", weights: Path, dataset: "Dataset", out: Path) -> None:

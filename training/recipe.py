@@ -1,7 +1,7 @@
 """How a module is trained, exported and judged: what its recipe must define, and what all recipes share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,6 +16,7 @@ from imip.inference.predictor import Analysis, analyse
 from imip.modules import load
 from training.about import About
 from training.calibration import OperatingPoint
+from training.data.near_duplicates import group
 from training.data.samples import Sample
 from training.data.samples import load as load_samples
 from training.data.split import MANIFESTS, Dataset, divide
@@ -49,7 +50,8 @@ class Recipe(ABC):
     manifest_name: str  # of the data set's split, in `training/manifests`
     folders: Mapping[str, str]  # class by the name of its folder
     split: Literal["ours", "official"] = "ours"  # who divided the data set for this module
-    has_original: bool = False  # whether the data set has folders of its own, whose split is not ours
+    test_folder: str | None = None  # the data set's own folder of test scans, where its split is not the one in use
+    numbered: Collection[str] = ()  # classes whose files are numbered by patient
     healthy: str | None = None  # the label of scans that show nothing, if there is one
 
     def __init__(self, module: type[AnalysisModule], about: About) -> None:
@@ -91,6 +93,10 @@ class Recipe(ABC):
 
     def begin(self, samples: Sequence[Sample]) -> None:  # noqa: B027, as most recipes' manifests are committed
         """Make what dividing needs, before a training; called by `imip train` alone."""
+
+    def group(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        """Return the group of near-duplicates that each sample is in, (n,)."""
+        return group(samples, self.module.crop, self.numbered)
 
     def divide(self, samples: Sequence[Sample]) -> Dataset:
         """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""

@@ -1,7 +1,6 @@
 """Small random changes that keep the label of nearly any picture: a little turned, moved, zoomed, brighter, blurred.
 
-Its own room beside `training.augmentation.brain`, which knows about heads and tumors: nothing here may decide what
-a module asks, so nothing is mirrored and nothing is turned far.
+Which way up or round a picture lies may be what a module asks, so nothing is mirrored and nothing is turned far.
 """
 
 import cv2

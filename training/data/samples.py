@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from imip.errors import ScanError
 from imip.scan.read import read_scan
 
-TUMORS = ("glioma", "meningioma", "pituitary")
-CLASSES = (*TUMORS, "notumor")
-FOLDERS = {**{name: name for name in CLASSES}, "no_tumor": "notumor", "no": "notumor", "tumor": "tumor", "yes": "tumor"}
 LONGEST_SIDE = 256  # pixels; larger slices are reduced once, so that a data set fits in memory
 
 
@@ -28,12 +25,8 @@ class Sample:
     pixels: NDArray[np.uint8]
     data: bytes  # of the file
 
-    @property
-    def is_tumor(self) -> bool:
-        return self.class_name != "notumor"
 
-
-def find_files(root: Path, folders: Mapping[str, str] = FOLDERS) -> list[tuple[Path, str]]:
+def find_files(root: Path, folders: Mapping[str, str]) -> list[tuple[Path, str]]:
     """Return every file below a folder whose name is known (at any depth) with its class, in a stable order.
 
     `folders`: class by the folder's `plain` name. Raises FileNotFoundError, naming the folders, if there is no such
@@ -56,7 +49,7 @@ def plain(name: str) -> str:
 
 def load(
     root: Path,
-    folders: Mapping[str, str] = FOLDERS,
+    folders: Mapping[str, str],
     track: Callable[[Iterable[tuple[Path, str]]], Iterable[tuple[Path, str]]] = iter,
 ) -> tuple[list[Sample], int]:
     """Read all labelled scans below a folder; return them and how many files could not be read.

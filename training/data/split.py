@@ -13,7 +13,6 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.near_duplicates import group
 from training.data.samples import Sample
 
 Split = Literal["train", "validation", "test"]
@@ -33,7 +32,7 @@ class Entry:
 
 
 def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
-    """Share whole groups out 70/15/15, stratified by class.
+    """Divide whole groups 70/15/15, stratified by class; `groups` is (n,). The same files give the same entries.
 
     The largest groups are placed first, each where its class is furthest below its share; equals by a seeded
     shuffle. A group of several classes (the same slice filed twice) counts for its commonest one.
@@ -88,12 +87,12 @@ class Dataset:
     def groups(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
         return np.array([self.entries[sample.digest].group for sample in samples])
 
-    def as_published(self) -> "Dataset":
-        """Return the same scans in the data set's own Training and Testing folders, a part of Training for validation.
+    def as_published(self, test_folder: str) -> "Dataset":
+        """Return the same scans with the data set's own folder of test scans as test part.
 
-        That split leaks; it is there to show what the leak is worth.
+        Some of the others become the validation part. Such a split may leak, and shows what the leak is worth.
         """
-        own = {sample.digest: _published_part(sample) for sample in self.samples}
+        own = {sample.digest: _published_part(sample, test_folder) for sample in self.samples}
         return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})
 
 
@@ -104,19 +103,14 @@ def divide(samples: Sequence[Sample], manifest: Path) -> Dataset:
     return Dataset(distinct, {sample.digest: entries[sample.digest] for sample in distinct})
 
 
-def all_for_test(samples: Sequence[Sample]) -> Dataset:
-    """Return scans that no part of a model has seen, as one test part, grouped."""
-    groups = group(samples).tolist()
-    entries = [Entry(s.digest, s.class_name, number, "test") for s, number in zip(samples, groups, strict=True)]
+def all_for_test(samples: Sequence[Sample], groups: NDArray[np.int64]) -> Dataset:
+    """Return scans that no part of a model has seen, as one test part; `groups` is (n,)."""
+    pairs = zip(samples, groups.tolist(), strict=True)
+    entries = [Entry(sample.digest, sample.class_name, number, "test") for sample, number in pairs]
     return Dataset(list(samples), {entry.sha256: entry for entry in entries})
 
 
-def make_manifest(samples: Sequence[Sample]) -> list[Entry]:
-    """Group and split scans. The same files give the same manifest."""
-    return split(samples, group(samples))
-
-
-def _published_part(sample: Sample) -> Split:
-    if "Testing" in sample.path.parts:
+def _published_part(sample: Sample, test_folder: str) -> Split:
+    if test_folder in sample.path.parts:
         return "test"
     return "validation" if int(sample.digest[:4], 16) % 20 < 3 else "train"

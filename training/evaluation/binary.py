@@ -24,7 +24,7 @@ class Scored:
     labels: tuple[str, str]  # the positive one first
     probability: NDArray[np.float64]  # (n,) calibrated probability of the positive label, 0..1
     is_positive: NDArray[np.bool_]  # (n,)
-    class_name: NDArray[np.str_]  # (n,) what the data set calls it, glioma for example; may be finer than the labels
+    class_name: NDArray[np.str_]  # (n,) what the data set calls it; may be finer than the labels
     group: NDArray[np.int64]  # (n,) near-duplicate group
 
     def __post_init__(self) -> None:

@@ -54,7 +54,8 @@ def leak(recipe: Recipe, artifact: Path, dataset: Dataset) -> dict[str, Report]:
     `original` is the whole folder, `original_new` those of its scans that share no group with Training: the
     difference is what the leak is worth.
     """
-    published = dataset.as_published()
+    assert recipe.test_folder is not None
+    published = dataset.as_published(recipe.test_folder)
     whole = recipe.measure(artifact, published)
     known = set(published.groups(published.part("train") + published.part("validation")).tolist())
     groups = published.groups(whole.samples)

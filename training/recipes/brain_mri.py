@@ -1,4 +1,8 @@
-"""What the recipes of all brain modules share: the data set, its committed split and its leaky original one."""
+"""What the recipes of all brain modules share: the data set, its committed split and its leaky original one.
+
+The files of its tumors are numbered by patient, as far as can be seen: about half of all neighbours in that numbering
+correlate at 0.85 or more, against 1% of random pairs.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +13,14 @@ from numpy.typing import NDArray
 
 from imip.inference.head import crop_to_head
 from training.data.batches import as_inputs
-from training.data.samples import FOLDERS, Sample, plain
+from training.data.samples import Sample, plain
 from training.recipe import Recipe
 
 NO_TUMOR: Final = "notumor"
+TUMORS: Final = ("glioma", "meningioma", "pituitary")
+TYPED: Final = {**{name: name for name in (*TUMORS, NO_TUMOR)}, "no_tumor": NO_TUMOR, "no": NO_TUMOR}
+FOLDERS: Final = {**TYPED, "tumor": "tumor", "yes": "tumor"}
 TYPES: Final = {NO_TUMOR: "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
-
-TYPED: Final = {folder: name for folder, name in FOLDERS.items() if name in TYPES}
 
 
 class BrainMri(Recipe):
@@ -23,7 +28,8 @@ class BrainMri(Recipe):
 
     manifest_name = "brain-tumor-mri"
     folders = FOLDERS
-    has_original = True
+    test_folder = "Testing"
+    numbered = TUMORS
     healthy = "No Tumor"
 
 

@@ -29,7 +29,7 @@ from training.calibration import (
 from training.data.balance import class_weights
 from training.data.batches import JitteredBatches, as_inputs
 from training.data.samples import Sample, plain
-from training.data.split import Dataset, make_manifest, write_manifest
+from training.data.split import Dataset, split, write_manifest
 from training.export.artifact import Trained, write_artifact
 from training.export.litert import (
     logits,
@@ -60,7 +60,7 @@ class DefaultRecipe(Recipe):
     def begin(self, samples: Sequence[Sample]) -> None:
         """Let the first data set that is trained on make the module's manifest."""
         if self.split == "ours" and not self.manifest.exists():
-            write_manifest(make_manifest(samples), self.manifest)
+            write_manifest(split(samples, self.group(samples)), self.manifest)
 
     def divide(self, samples: Sequence[Sample]) -> Dataset:
         """Divide scans as the module's manifest says. Raises KeyError if there is none, or a scan is not in it."""

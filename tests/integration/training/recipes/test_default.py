@@ -10,7 +10,7 @@ from imip.inference.artifact import CARD, REFERENCE, read_artifact, read_card
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
 from tests.support.bars import LABELS, Bars, Upright, draw_bars, recipe_of
-from training.data.split import Dataset, make_manifest
+from training.data.split import Dataset, split
 from training.recipes import default as default_recipe
 from training.recipes.default import DefaultRecipe
 
@@ -32,7 +32,7 @@ def upright(folder, tmp_path_factory) -> tuple[DefaultRecipe, Dataset, Path]:
 def begun(module: type[AnalysisModule], folder: Path) -> tuple[DefaultRecipe, Dataset]:
     default = recipe_of(module)
     samples = default.samples(folder)[0]
-    return default, Dataset(samples, {entry.sha256: entry for entry in make_manifest(samples)})
+    return default, Dataset(samples, {entry.sha256: entry for entry in split(samples, default.group(samples))})
 
 
 def module_of(place: Path, default: DefaultRecipe) -> AnalysisModule:

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
+from imip.inference.head import find_head
 from tests.support.heads import head, sample
 from training.data.near_duplicates import group
 from training.data.samples import Sample
-from training.data.split import SHARES, read_manifest, split, write_manifest
 
 
 def groups_of(*samples: Sample) -> list[int]:
-    return group(samples).tolist()
+    return group(samples, find_head, ["glioma"]).tolist()
 
 
 @pytest.mark.parametrize(
@@ -33,25 +33,10 @@ def test_a_changed_copy_joins_its_original(copy):
     assert first == second != other
 
 
-def test_neighbouring_files_of_a_tumor_folder_that_look_alike_are_one_patient():
+def test_neighbouring_files_of_a_numbered_class_that_look_alike_are_one_patient():
     blend = cv2.addWeighted(head(1), 0.4, head(2), 0.6, 0)
     assert np.corrcoef(head(1).ravel(), blend.ravel())[0, 1] > 0.85
     near = groups_of(sample(head(1), "001.jpg"), sample(blend, "002.jpg"))
     healthy = groups_of(sample(head(1), "001.jpg", "notumor"), sample(blend, "002.jpg", "notumor"))
     assert near[0] == near[1]
     assert healthy[0] != healthy[1]
-
-
-def test_no_group_is_split_and_every_class_keeps_its_shares(tmp_path):
-    names = ["glioma", "meningioma", "pituitary", "notumor"]
-    samples = [sample(head(0), f"{i:04d}", names[i % 4]) for i in range(800)]
-    groups = np.random.default_rng(0).integers(0, 60, 200).repeat(4) * 4 + np.tile(np.arange(4), 200)
-    entries = split(samples, groups)
-    assert all(len({e.split for e in entries if e.group == g}) == 1 for g in set(groups.tolist()))
-    for name in names:
-        of_class = [e for e in entries if e.class_name == name]
-        for part, share in SHARES.items():
-            assert abs(sum(e.split == part for e in of_class) / len(of_class) - share) < 0.06
-    assert entries == split(samples, groups)
-    write_manifest(entries, tmp_path / "manifest.csv")
-    assert read_manifest(tmp_path / "manifest.csv") == {e.sha256: e for e in entries}
