@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.log import Module, Since, Until, checker_of, need, utc
+from cli.log import DETECTORS, TOO_FEW, Module, Since, Until, checker_of, need, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 drift = typer.Typer(no_args_is_help=True, help="Have the scans changed?")
 
 DRIFTED = 3  # exit status
-DETECTORS = ("alibi_detect", "monitor")  # the library, and the extra that brings it
 
 
 @drift.command()
@@ -30,9 +29,10 @@ def check(module: Module = "brain-tumor", since: Since = None, until: Until = No
 
     need(*DETECTORS)
     engine, checker = checker_of(module)
-    found = checker.check("manual", Filter(since=utc(since), until=utc(until)))
-    if found is None:
-        raise typer.Exit(_say("Too few independent predictions to say anything."))
+    comparison = checker.compare("manual", Filter(since=utc(since), until=utc(until)))
+    if comparison is None:
+        raise typer.Exit(_say(TOO_FEW))
+    found = comparison.check
     checks.keep(engine, found)
     typer.echo(f"{found.window_size} independent predictions of {found.window_rows}, {found.since} to {found.until},")
     typer.echo(f"against reference {found.reference} of {found.reference_size}:\n{_table(found.detectors)}")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from monitoring.drift.checker import DriftChecker
     from monitoring.performance.types import Interval
 
+DETECTORS = ("alibi_detect", "monitor")  # the library that drift checks take, and the extra that brings it
+TOO_FEW = "Too few independent predictions to say anything."
+
 log = typer.Typer(no_args_is_help=True, help="The prediction log.")
 report = typer.Typer(no_args_is_help=True, help="Pages to read and to keep.")
 
@@ -77,33 +80,19 @@ def migrate() -> None:
 def report_drift(
     out: Annotated[Path, typer.Option(help="HTML file to write")], module: Module = "brain-tumor", weeks: Weeks = 12
 ) -> None:
-    """Write a page that sets the newest predictions beside the reference. Needs the extra `report`."""
-    from monitoring.performance.weekly import performance
-    from monitoring.reports.page import ReportFacts, drift_report
+    """Check the newest predictions now and write a page about it. Needs the extras `monitor` and `report`."""
+    from monitoring.reports import store
 
     need("evidently", "report")
+    need(*DETECTORS)
     engine, checker = checker_of(module)
-    reference = checker.reference()
-    window = checker.window(reference)
-    if window is None:
-        typer.echo("The prediction log holds no prediction of this model yet.", err=True)
+    comparison = checker.compare("manual")
+    if comparison is None:
+        typer.echo(TOO_FEW, err=True)
         raise typer.Exit(1)
-    facts = ReportFacts(
-        module=module,
-        sought=checker.card.target_labels,
-        level=checker.settings.level,
-        model_version=checker.card.version,
-        reference_version=reference.version,
-        first=window.first[0],
-        last=window.last[0],
-        made=datetime.now(UTC),
-    )
-    quality = performance(engine, module, datetime.now(UTC) - timedelta(weeks=weeks))
-    before, now = (
-        predictions.watched(checker.settings.features) for predictions in (reference.predictions, window.predictions)
-    )
-    out.write_text(drift_report(before, now, quality, facts), encoding="utf-8")
-    typer.echo(f"{len(window.predictions)} predictions against {len(reference.predictions)}: {out.name}")
+    out.write_text(store.make(engine, checker.card, comparison, weeks), encoding="utf-8")
+    check = comparison.check
+    typer.echo(f"{check.window_size} predictions against {check.reference_size}: {out.name}")
 
 
 def performance(module: Module = "brain-tumor", weeks: Weeks = 12) -> None:

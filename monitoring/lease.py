@@ -13,7 +13,6 @@ from monitoring.tables import leases
 
 SECONDS = 30.0
 MONITOR = "drift-monitor"  # the lease of the monitor that computes
-REPORTS = "drift-reports"  # held beside it by one that can make reports
 NOW: dict[str, TextClause] = {  # seconds since 1970
     "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400"),
     "postgresql": text("SELECT extract(epoch FROM clock_timestamp())::float8"),
@@ -27,7 +26,7 @@ class Lease:
         self._engine, self._name, self._holder = engine, name, holder
 
     def take(self) -> bool:
-        """Take the lease or prolong it; tell whether it is held now.
+        """Take the lease or prolong it; return whether it is held now.
 
         Raises sqlalchemy.exc.SQLAlchemyError if the database is gone.
         """
@@ -51,7 +50,7 @@ class Lease:
 
 
 def is_held(engine: Engine, name: str) -> bool:
-    """Tell whether anybody holds a lease now."""
+    """Return whether anybody holds a lease now."""
     with engine.execution_options(reading=True).connect() as connection:
         now = float(connection.execute(NOW[engine.dialect.name]).scalar_one())
         expires = connection.execute(select(leases.c.expires).where(leases.c.name == name)).scalar_one_or_none()

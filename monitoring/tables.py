@@ -134,9 +134,8 @@ drift_reports = Table(
     "drift_reports",
     metadata,
     Column("module", String(64), primary_key=True),
-    Column("requested_at", UtcTime),  # null once it is made
-    Column("made_at", UtcTime),
-    Column("html", LargeBinary),  # gzip
+    Column("made_at", UtcTime, nullable=False),
+    Column("html", LargeBinary, nullable=False),  # gzip
 )
 
 leases = Table(

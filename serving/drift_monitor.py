@@ -1,5 +1,6 @@
 """The drift monitor as this server's settings want it."""
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -13,38 +14,22 @@ from imip.modules import load
 from imip.settings import Settings
 from monitoring.database import connect, migrate
 from monitoring.drift.checker import DriftChecker
-from monitoring.drift.monitor import Chore, Monitor
 from monitoring.drift.reference import artifact_reference
-from monitoring.gauges import show_log, show_performance
-from monitoring.lease import REPORTS
-from monitoring.log.retention import prune
-from monitoring.reports.store import make_wished
+from monitoring.monitor import Monitor
+from monitoring.reports import store
 from serving import model_store
 
-REPORTS_SECONDS = 2.0
-EXPORT_SECONDS = 30.0
-RETENTION_SECONDS = 600.0
+log = logging.getLogger("imip.drift")
 
 
 def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     """Return a monitor of these modules, by their tags in the model store. Raises ArtifactError if one is damaged."""
     engine = connect(settings.database)
     checkers = [_checker(engine, settings, tag) for tag in tags.values()]
-    reports = find_spec("evidently") is not None
-    retention = settings.retention_days, settings.retention_rows
-    return Monitor(
-        engine,
-        checkers,
-        exports=[
-            Chore(partial(show_performance, engine, [checker.card for checker in checkers]), EXPORT_SECONDS),
-            Chore(partial(show_log, engine, *retention), EXPORT_SECONDS),
-        ],
-        chores=[
-            *([Chore(partial(make_wished, engine), REPORTS_SECONDS)] if reports else []),
-            Chore(partial(prune, engine, *retention), RETENTION_SECONDS),
-        ],
-        abilities=[REPORTS] if reports else [],
-    )
+    report = partial(store.make_and_keep, engine) if find_spec("evidently") else None
+    if report is None:
+        log.warning("no drift reports are made: Evidently is not installed, the extra `report` brings it")
+    return Monitor(engine, checkers, settings.retention_days, settings.retention_rows, report)
 
 
 def checker_of(module: str) -> tuple[Engine, DriftChecker]:

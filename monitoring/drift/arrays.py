@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from imip.prediction import Prediction
 
+CONFIDENCE = "confidence"  # a feature, whether or not it is one of those measured
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionArrays:
@@ -49,11 +51,6 @@ class PredictionArrays:
             self.labels[chosen],
         )
 
-    def watched(self, names: tuple[str, ...]) -> "PredictionArrays":
-        """Return the predictions with these features only. Raises ValueError if there is none of a name."""
-        columns = [self.names.index(name) for name in names]
-        return PredictionArrays(self.embeddings, self.features[:, columns], names, self.confidences, self.labels)
-
     def feature(self, name: str) -> NDArray[np.float32]:
-        """Return one feature of all predictions, (n,). Raises ValueError if there is none of that name."""
-        return self.features[:, self.names.index(name)]
+        """Return one feature of all predictions, (n,); the confidence is one. Raises ValueError if there is none."""
+        return self.confidences if name == CONFIDENCE else self.features[:, self.names.index(name)]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -20,6 +21,15 @@ REFERENCE = 500  # independent predictions of a reference made from the log, at 
 ALL = Filter()
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A drift check, and what it compared."""
+
+    check: Check
+    reference: Reference
+    window: Window
+
+
 class DriftChecker:
     """Checks one module for drift: holds its reference, its warm detectors, and how far it has looked."""
 
@@ -29,14 +39,14 @@ class DriftChecker:
         self._engine = engine
         self._warm: tuple[str, Sequence[Detector]] = ("", ())
         self._attempted = time.monotonic()
-        self._vain = False  # whether the last attempt led to no check, and another is to wait its time
+        self._idle = False  # whether the last attempt led to no check, so that the next one waits its time
 
     def due(self) -> bool:
-        """Tell whether enough predictions are new, or any for long enough."""
+        """Return whether enough predictions are new, or any for long enough."""
         last = checks.latest(self._engine, self.card.module, self.card.version)
         new = newer(self._engine, self.card.module, last.position if last else None, self.settings.every)
         waited = time.monotonic() - self._attempted >= self.settings.seconds
-        return (new >= self.settings.every and not self._vain) or (new > 0 and waited)
+        return (new >= self.settings.every and not self._idle) or (new > 0 and waited)
 
     def reference(self) -> Reference:
         """Return the reference in use."""
@@ -62,14 +72,14 @@ class DriftChecker:
             self._warm = reference.version, detectors(reference.predictions, self.card.possible_labels, self.settings)
         return tuple(detector(predictions) for detector in self._warm[1])
 
-    def check(self, trigger: Trigger, wanted: Filter = ALL) -> Check | None:
+    def compare(self, trigger: Trigger, wanted: Filter = ALL) -> Comparison | None:
         """Compare the newest predictions with the reference.
 
         None if too few of them are independent, or if the monitor has compared these already.
         """
         start = time.perf_counter()
         self._attempted = time.monotonic()
-        self._vain = True  # unless it comes to an end
+        self._idle = True  # unless it comes to an end
         reference = self.reference()
         window = self.window(reference, wanted)
         if window is None or len(window.predictions) < LEAST:
@@ -77,8 +87,8 @@ class DriftChecker:
         if trigger == "monitor" and self._is_known(window, reference):
             return None
         results = self.results(reference, window.predictions)
-        self._vain = False
-        return Check.of(
+        self._idle = False
+        check = Check.of(
             results,
             at=datetime.now(UTC),
             module=self.card.module,
@@ -93,6 +103,7 @@ class DriftChecker:
             trigger=trigger,
             seconds=time.perf_counter() - start,
         )
+        return Comparison(check, reference, window)
 
     def _is_known(self, window: Window, reference: Reference) -> bool:
         """What is new may be another version's, or lack a feature: then the window is still that of the last check."""

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, false_discovery_control, kstwo
 
 from imip.settings import DriftSettings
-from monitoring.drift.arrays import PredictionArrays
+from monitoring.drift.arrays import CONFIDENCE, PredictionArrays
 from monitoring.drift.checks import Detector, FeatureShift, Result
 
-CONFIDENCE = "confidence"  # watched with the features, whether or not it is one of them
 SEED = 0  # of the permutations; the same window gets the same p-value from whoever computes it
 SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float32 and may underflow
 
@@ -111,9 +110,7 @@ class FeatureDrift:
         return Result(self.name, ranked[0].statistic, threshold, float(adjusted.min()), bool(drifted.any()), ranked)
 
     def _columns(self, predictions: PredictionArrays) -> NDArray[np.float32]:
-        named = {CONFIDENCE: predictions.confidences}
-        columns = [named[name] if name in named else predictions.feature(name) for name in self._names]
-        return np.stack(columns, axis=1)
+        return np.stack([predictions.feature(name) for name in self._names], axis=1)
 
     def _distance(self, p_value: float, size: int) -> float:
         """Return the distance that has this p-value in a window of a size, as SciPy's asymptotic test counts it."""

@@ -120,7 +120,7 @@ OF_THE_LOG = (
 
 
 def build() -> Starlette:
-    """Return the application of these routes; a worker puts its desk into `state.queries`."""
+    """Return the application of these routes; a worker puts its queries into `state.queries`."""
     return Starlette(routes=[Route("/meta", meta), *OF_THE_LOG])
 
 

@@ -1,4 +1,4 @@
-"""What a worker answers beside predictions: it reads the prediction log, and writes feedback and wishes for reports."""
+"""What a worker answers beside predictions: it reads the prediction log, and writes feedback."""
 
 import time
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from imip.errors import ReportUnavailable, UnknownModule
 from monitoring import metrics
 from monitoring.drift import checks
 from monitoring.drift.checks import Check
-from monitoring.lease import MONITOR, REPORTS, is_held
+from monitoring.lease import MONITOR, is_held
 from monitoring.log.queries import Filter, Position, recent
 from monitoring.performance import weekly
 from monitoring.performance.feedback import give
@@ -29,7 +29,6 @@ from serving.schemas.monitoring import (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 30.0  # an answer on performance, which costs seconds of CPU for a million predictions
-REPORT_AGE = timedelta(minutes=10)  # that a report reaches before a newer one is made
 KEPT_ANSWERS = 16  # at most, of up to some 2 KB a week and version
 
 if TYPE_CHECKING:
@@ -84,22 +83,17 @@ class Queries:
         return FeedbackAnswer(**asdict(given))
 
     def report(self, module: str | None) -> bytes | None:
-        """Return the newest report on a module, gzipped, and have a newer one made if there was a check since.
+        """Return the newest drift report on a module, gzipped; None while the first one is being made.
 
-        None while the first one is being made. Raises UnknownModule, and ReportUnavailable if nobody can make one or
-        there was no check yet.
+        Raises UnknownModule, and ReportUnavailable if there is none and none is being made.
         """
         asked = self._module(module)
-        name = asked.name
-        check, report = self._latest(asked), store.newest(self._engine, name)
-        if report is not None and (check is None or check.at <= report[0] or _is_young(report[0])):
-            return report[1]
-        if report is None and not is_held(self._engine, REPORTS):
-            raise ReportUnavailable("No drift monitor runs that could make the report; it takes the extra `report`.")
-        if report is None and check is None:
+        report = store.newest(self._engine, asked.name)
+        if report is None and self._latest(asked) is None:
             raise ReportUnavailable("No drift check has been made yet; there is nothing to report on.")
-        store.wish(self._engine, name)
-        return report and report[1]
+        if report is None and not is_held(self._engine, MONITOR):
+            raise ReportUnavailable("There is no drift report, and no drift monitor runs that could make one.")
+        return report
 
     def _keep(self, asked: tuple[str, timedelta], answer: Performance) -> None:
         self._kept.pop(asked, None)
@@ -116,10 +110,6 @@ class Queries:
         if name is not None and name not in served:
             raise UnknownModule(f"No such module is served here; there are: {', '.join(served)}.")
         return served[name or self.meta.default_module]
-
-
-def _is_young(made: datetime) -> bool:
-    return datetime.now(UTC) - made < REPORT_AGE
 
 
 def _cursor(row: RowMapping) -> str:

@@ -1,18 +1,19 @@
-"""What the tests of the drift report compare: a stream of predictions, and a week of labels."""
+"""What the tests of the drift report show: a stream of predictions, a check of it, and a week of labels."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from monitoring.drift.arrays import PredictionArrays
+from monitoring.drift.checks import Check, FeatureShift, Result
 from monitoring.performance.types import Interval, LabelPerformance, WeekPerformance
-from monitoring.reports.page import ReportFacts
+from monitoring.reports.page import drift_report
+from tests.support.drift import check_of
 
 MADE = datetime(2025, 3, 1, 12, tzinfo=UTC)
-FACTS = ReportFacts(
-    "brain-tumor", ("Tumor",), 0.05, "1.2.0", "1.1.7", MADE - timedelta(days=2), MADE - timedelta(hours=1), MADE
-)
+SOUGHT = ("Tumor",)
 TUMOR = LabelPerformance(
     label="Tumor",
     predicted=22,
@@ -55,3 +56,28 @@ def predictions(count: int, seed: int, shift: float = 0.0, tumours: float = 0.5)
     labels = np.where(np.arange(count) < tumours * count, "Tumor", "No Tumor")
     embeddings = np.zeros((count, 2), np.float32)
     return PredictionArrays(embeddings, features, NAMES, draw.beta(8, 2, count).astype(np.float32), labels)
+
+
+def check_on(
+    reference: PredictionArrays, window: PredictionArrays, drifted: Collection[str] = (), *, mmd: bool = False
+) -> Check:
+    """A check that found these features drifted, and the embeddings where `mmd` says so."""
+    shifts = tuple(
+        FeatureShift(name, 0.5 if name in drifted else 0.1, 0.001 if name in drifted else 0.5, name in drifted)
+        for name in dict.fromkeys((*reference.names, "confidence"))
+    )
+    results = (
+        Result("mmd", 0.02, 0.01 if mmd else 0.03, 0.005 if mmd else 0.6, mmd),
+        Result("ks", 0.5 if drifted else 0.1, 0.25, 0.001 if drifted else 0.5, bool(drifted), shifts),
+    )
+    return check_of(
+        results, at=MADE, version="1.2.0", reference="1.1.7", reference_size=len(reference),
+        window_size=len(window), since=MADE - timedelta(days=2), until=MADE - timedelta(hours=1),
+    )  # fmt: skip
+
+
+def report(
+    reference: PredictionArrays, window: PredictionArrays, drifted: Collection[str] = (), *, mmd: bool = False
+) -> str:
+    """The page of such a check."""
+    return drift_report(check_on(reference, window, drifted, mmd=mmd), reference, window, [WEEK], SOUGHT)

@@ -33,9 +33,18 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
     _mark_abstentions(connection)
+    op.execute("DELETE FROM drift_reports WHERE html IS NULL")  # was asked for and never made
+    with op.batch_alter_table("drift_reports") as reports:
+        reports.drop_column("requested_at")
+        reports.alter_column("made_at", existing_type=sa.DateTime(timezone=True), nullable=False)
+        reports.alter_column("html", existing_type=sa.LargeBinary(), nullable=False)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("drift_reports") as reports:
+        reports.add_column(sa.Column("requested_at", sa.DateTime(timezone=True)))
+        reports.alter_column("made_at", existing_type=sa.DateTime(timezone=True), nullable=True)
+        reports.alter_column("html", existing_type=sa.LargeBinary(), nullable=True)
     op.drop_column("feedback", "abstained")
 
 

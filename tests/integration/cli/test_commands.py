@@ -315,6 +315,7 @@ def test_a_simulation_against_a_slow_server_ends_in_time(scans: Path) -> None:
     [
         ("log export --out out", "pyarrow", "report"),
         ("report drift --out out", "evidently", "report"),
+        ("report drift --out out", "alibi_detect", "monitor"),
         ("drift check", "alibi_detect", "monitor"),
     ],
 )
@@ -328,16 +329,21 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_report_is_written(database: Engine, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("detectors")
+def test_a_report_is_written_with_the_verdict_of_a_check(database: Engine, tmp_path: Path) -> None:
     pytest.importorskip("evidently", reason="comes with the extra `report`")
     enter(database, shifted(sample(60)))
     told = said("report", "drift", "--out", tmp_path / "page.html")
     assert told == f"60 predictions against {len(REFERENCE.predictions)}: page.html\n"
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"{REFERENCE.version}, {len(REFERENCE.predictions)} predictions" in page and CARD.version in page
-    assert "sharpness" in page
+    assert "<h2>Drift</h2>" in page and "sharpness" in page
+    assert checks.latest(database, MODULE, CARD.version, "manual") is None
 
 
-def test_there_is_no_report_of_an_empty_log(tmp_path: Path) -> None:
-    assert "no prediction" in said("report", "drift", "--out", tmp_path / "page.html", status=1)
+@pytest.mark.usefixtures("detectors")
+def test_there_is_no_report_of_too_few_predictions(database: Engine, tmp_path: Path) -> None:
+    assert TOO_FEW in said("report", "drift", "--out", tmp_path / "page.html", status=1)
+    enter(database, sample(10))
+    assert TOO_FEW in said("report", "drift", "--out", tmp_path / "page.html", status=1)
     assert not (tmp_path / "page.html").exists()

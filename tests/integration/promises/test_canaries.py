@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,9 @@ from monitoring.drift.arrays import PredictionArrays
 from monitoring.log.export import export
 from monitoring.log.queries import Filter, newest
 from monitoring.log.rows import from_row
-from monitoring.reports.page import ReportFacts, drift_report
+from monitoring.reports.page import drift_report
 from monitoring.tables import metadata, predictions
+from tests.support.report import check_on
 from tests.support.scan_files import data_set, dicom_bytes, ramp
 from tests.support.server import REPOSITORY, Server
 
@@ -108,11 +108,10 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
     for format in formats:
         assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == count
         assert clean((tmp_path / f"log.{format}").read_bytes())
-    (row, *_) = rows = newest(engine, MODULE, CARD.version, 10)
+    rows = newest(engine, MODULE, CARD.version, 10)
     current = PredictionArrays.of(map(from_row, rows * 15), FEATURES)
-    now = datetime.now(UTC)
-    facts = ReportFacts(MODULE, ("Tumor",), 0.05, CARD.version, "0", row["at"], row["at"], now)
-    assert clean(drift_report(shifted(current), current, (), facts).encode())
+    check = check_on(shifted(current), current, FEATURES)
+    assert clean(drift_report(check, shifted(current), current, (), ("Tumor",)).encode())
 
 
 def shifted(predictions: PredictionArrays) -> PredictionArrays:

@@ -83,13 +83,14 @@ def checker(database: Engine, clock: Clock, detectors: Detectors) -> DriftChecke
 
 
 def turn(checker: DriftChecker, database: Engine) -> Check | None:
-    """What the monitor does with one checker."""
+    """What the monitor does with a checker."""
     if not checker.due():
         return None
-    check = checker.check("monitor")
-    if check is not None:
-        checks.keep(database, check)
-    return check
+    comparison = checker.compare("monitor")
+    if comparison is None:
+        return None
+    checks.keep(database, comparison.check)
+    return comparison.check
 
 
 def test_nothing_is_due_without_a_prediction(checker: DriftChecker, clock: Clock) -> None:
@@ -144,7 +145,7 @@ def test_too_few_independent_predictions_make_no_check_and_are_looked_at_again_a
     log(database, *burst(60, 90))
     for _ in range(2):
         assert checker.due()
-        assert checker.check("monitor") is None
+        assert checker.compare("monitor") is None
         clock.now += SETTINGS.seconds / 2
         assert not checker.due()
         clock.now += SETTINGS.seconds / 2
@@ -156,8 +157,9 @@ def test_too_few_independent_predictions_make_no_check_and_are_looked_at_again_a
 def test_a_check_says_what_was_compared(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(25, 1), *burst(10, 30))
     begin = datetime.now(UTC)
-    check = checker.check("monitor")
-    assert check is not None
+    comparison = checker.compare("monitor")
+    assert comparison is not None
+    check = comparison.check
     assert begin <= check.at <= datetime.now(UTC)
     assert (check.module, check.version, check.trigger) == (CARD.module, CARD.version, "monitor")
     assert (check.reference, check.reference_size) == (REFERENCE.version, len(REFERENCE.predictions))
@@ -170,7 +172,7 @@ def test_a_check_says_what_was_compared(checker: DriftChecker, database: Engine)
 
 def test_the_window_is_as_large_as_set(checker: DriftChecker, database: Engine, detectors: Detectors) -> None:
     log(database, *patients(50))
-    checker.check("monitor")
+    checker.compare("monitor")
     assert [len(window) for window in detectors.windows] == [SETTINGS.window]
 
 
@@ -229,16 +231,18 @@ def test_a_new_reference_is_compared_with_the_same_predictions(
     made = checker.logged(Filter())
     assert made is not None
     store(database, CARD, made)
-    check = checker.check("monitor")
-    assert check is not None and check.reference == made.version
+    comparison = checker.compare("monitor")
+    assert comparison is not None and comparison.check.reference == comparison.reference.version == made.version
 
 
 def test_a_look_by_hand_is_taken_at_once(checker: DriftChecker, database: Engine) -> None:
     log(database, *patients(40))
     turn(checker, database)
-    check = checker.check("manual", Filter(until=AT + timedelta(seconds=25)))
-    assert check is not None and (check.trigger, check.window_size) == ("manual", 25)
-    assert checker.check("manual") is not None
+    comparison = checker.compare("manual", Filter(until=AT + timedelta(seconds=25)))
+    assert comparison is not None
+    assert (comparison.check.trigger, comparison.check.window_size) == ("manual", 25)
+    assert len(comparison.window.predictions) == 25
+    assert checker.compare("manual") is not None
 
 
 def test_a_check_that_fails_is_tried_again_after_a_while(
@@ -248,7 +252,7 @@ def test_a_check_that_fails_is_tried_again_after_a_while(
     detectors.fault = ZeroDivisionError()
     assert checker.due()
     with pytest.raises(ZeroDivisionError):
-        checker.check("monitor")
+        checker.compare("monitor")
     assert not checker.due()
     detectors.fault = None
     clock.now += SETTINGS.seconds

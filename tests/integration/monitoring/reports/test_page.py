@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from imip.disclaimer import DISCLAIMER
+from monitoring.drift.checks import Result
 from monitoring.reports.page import drift_report
-from tests.support.report import FACTS, NAMES, TUMOR, WEEK, predictions
+from tests.support.drift import check_of
+from tests.support.report import NAMES, SOUGHT, TUMOR, WEEK, check_on, predictions, report
 from tests.support.server import REPOSITORY
 
 pytest.importorskip("evidently", reason="comes with the extra `report`")
@@ -29,9 +31,8 @@ def refuse(event, what):
         raise OSError("blocked")
 sys.addaudithook(refuse)
 sys.path.insert(0, sys.argv[1])
-from tests.support.report import FACTS, predictions
-from monitoring.reports.page import drift_report
-page = drift_report(predictions(60, 0), predictions(40, 1), [], FACTS)
+from tests.support.report import predictions, report
+page = report(predictions(60, 0), predictions(40, 1))
 print("made" if "Drift report" in page else "nothing")
 """
 
@@ -59,8 +60,8 @@ def numbers(value: object) -> set[float]:
 
 @pytest.fixture(scope="module")
 def shifted() -> str:
-    """A report on a window whose contrast drifted and whose labels did not."""
-    return drift_report(predictions(200, 0), predictions(100, 1, shift=1.5), [WEEK], FACTS)
+    """A report on a window whose contrast drifted."""
+    return report(predictions(200, 0), predictions(100, 1, shift=1.5), ["contrast"])
 
 
 def test_opens_with_what_it_is_about(shifted: str) -> None:
@@ -81,36 +82,40 @@ def test_says_before_anything_is_drawn_that_it_is_for_research_only(shifted: str
 def test_has_a_section_on_each_part(shifted: str) -> None:
     assert "Quality over time" in shifted and "0.905 (0.770 to 0.970)" in shifted
     drawn = json.dumps(payloads(shifted))
-    for section in (
-        "Drift in column 'label given'",
-        "Drift in column 'confidence in the label given'",
-        "Dataset Drift",
-    ):
+    for section in ("label given", "Dataset Drift", '"confidence"'):
         assert section in drawn
 
 
-def test_names_the_shifted_feature_and_no_other(shifted: str) -> None:
-    assert "1 of 4 features drifted: contrast." in shifted
-    verdicts = {name: row["data_drift"] for name, row in rows(payloads(shifted)).items()}
-    assert verdicts == {name: "Detected" if name == "contrast" else "Not Detected" for name in NAMES}
-    assert "Dataset Drift is detected" in json.dumps(payloads(shifted))
+def test_shows_what_each_detector_says(shifted: str) -> None:
+    assert "<h2>Drift</h2>" in shifted
+    assert "<td>mmd</td><td>0.02</td><td>0.03</td><td>0.6</td><td>no drift</td>" in shifted
+    assert "<td>ks</td><td>0.5</td><td>0.25</td><td>0.001</td><td>drift</td>" in shifted
+    assert "1 of 5 features drifted: contrast." in shifted
 
 
-def test_finds_no_drift_in_more_of_the_same() -> None:
-    page = drift_report(predictions(200, 0), predictions(100, 1), [], FACTS)
-    assert "0 of 4 features drifted." in page
-    assert "Dataset Drift is NOT detected" in json.dumps(payloads(page))
+@pytest.mark.parametrize("drifted", [(), ("contrast",), ("flat", "entropy"), ("confidence",), (*NAMES, "confidence")])
+@pytest.mark.parametrize("shift", [0.0, 1.5])
+def test_draws_the_features_with_the_verdicts_of_the_check(drifted: tuple[str, ...], shift: float) -> None:
+    """Whatever Evidently would have found by itself: the contrast drifted where it is shifted, and nothing else."""
+    page = report(predictions(200, 0), predictions(100, 1, shift=shift), drifted)
+    verdicts = {name: row["data_drift"] for name, row in rows(payloads(page)).items()}
+    assert verdicts == {name: "Detected" if name in drifted else "Not Detected" for name in (*NAMES, "confidence")}
+    assert f"Dataset Drift is {'detected' if drifted else 'NOT detected'}" in json.dumps(payloads(page))
 
 
-def test_tests_labels_as_two_samples() -> None:
-    """100 of 200 against 60 of 100: p is 0.13; were the reference's share exact, it would be 0.0455."""
-    page = drift_report(predictions(200, 0), predictions(100, 1, tumours=0.6), [], FACTS)
-    assert "Data drift not detected. Drift detection method: chi-square p_value. Drift score: 0.13" in page
+@pytest.mark.parametrize(("mmd", "verdict"), [(True, "detected"), (False, "NOT detected")])
+def test_its_verdict_on_all_is_that_of_the_check_also_where_no_feature_drifted(mmd: bool, verdict: str) -> None:
+    page = report(predictions(200, 0), predictions(100, 1), mmd=mmd)
+    assert f"Dataset Drift is {verdict}" in json.dumps(payloads(page))
+    assert f"<h2>{'Drift' if mmd else 'No drift'}</h2>" in page
+    assert "0 of 5 features drifted." in page
 
 
-def test_notices_a_label_that_the_reference_lacks() -> None:
-    page = drift_report(predictions(200, 0, tumours=0), predictions(100, 1), [], FACTS)
-    assert "Data drift detected. Drift detection method: chi-square p_value. Drift score: 0.0" in page
+def test_draws_the_labels_without_a_verdict_of_its_own() -> None:
+    page = report(predictions(200, 0, tumours=0), predictions(100, 1))
+    drawn = json.dumps(payloads(page))
+    assert "Unique Value Count: label given" in drawn and "chi-square" not in drawn
+    assert "label given" not in rows(payloads(page))
 
 
 def test_loads_nothing(shifted: str) -> None:
@@ -126,7 +131,9 @@ def test_holds_no_value_of_a_single_finding(shifted: str) -> None:
 
 
 def test_opens_no_connection_and_writes_no_file(tmp_path: Path) -> None:
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Nor does it register a metric: in the server's folder of metrics it would write a file.
+    environment = {**os.environ, "HOME": str(tmp_path), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     for name in ("DO_NOT_TRACK", "ITERATIVE_DO_NOT_TRACK", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
         environment.pop(name, None)
     command = [sys.executable, "-c", GUARDED, str(REPOSITORY)]
@@ -147,38 +154,30 @@ def test_importing_it_leaves_evidently_out() -> None:
 
 
 def test_keeps_its_words_on_a_page_of_another_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitoring.reports.page._comparison", lambda *_: "<p>drawn</p>")
-    assert DISCLAIMER in drift_report(predictions(40, 0), predictions(30, 1), [], FACTS)
+    monkeypatch.setattr("monitoring.reports.page._distributions", lambda *_: "<p>drawn</p>")
+    assert DISCLAIMER in report(predictions(40, 0), predictions(30, 1))
 
 
 def test_lets_no_name_open_a_tag() -> None:
     hostile = "</script><script>alert(1)</script>"
     names = (hostile, *NAMES[1:])
     then, now = (replace(predictions(40, seed), names=names, labels=np.full(40, hostile)) for seed in (0, 1))
-    now = replace(now, features=now.features + np.float32(9))
     week = replace(WEEK, version=hostile, labels=(replace(TUMOR, label=hostile),))
-    facts = replace(FACTS, module=hostile, sought=(hostile,), reference_version=hostile)
-    page = drift_report(then, now, [week], facts)
+    check = replace(check_on(then, now, [hostile]), module=hostile, reference=hostile, version=hostile)
+    page = drift_report(check, then, now, [week], (hostile,))
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert payloads(page)
 
 
-def test_can_be_made_of_predictions_without_features() -> None:
-    then, now = (predictions(count, 0).watched(()) for count in (40, 30))
-    page = drift_report(then, now, [], FACTS)
-    assert "0 of 0 features drifted." in page
+def test_can_be_made_of_a_check_that_looked_at_no_feature() -> None:
+    then, now = predictions(40, 0), predictions(30, 1)
+    page = drift_report(check_of((Result("mmd", 0.02, 0.01, 0.005, True),)), then, now, [], SOUGHT)
+    assert "<h2>Drift</h2>" in page and "0 of 0 features drifted." in page
     drawn = json.dumps(payloads(page))
-    assert "Drift in column 'label given'" in drawn and "Dataset Drift" not in drawn
+    assert "label given" in drawn and "Dataset Drift" not in drawn
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_can_be_made_of_a_window_that_has_just_begun(count: int) -> None:
-    assert f"{count} predictions, " in drift_report(predictions(200, 0), predictions(count, 1), [], FACTS)
-
-
-def test_refuses_to_compare_nothing() -> None:
-    with pytest.raises(ValueError, match="needs predictions"):
-        drift_report(predictions(40, 0), predictions(0, 1), [], FACTS)
-    with pytest.raises(ValueError, match="different features"):
-        drift_report(predictions(40, 0), replace(predictions(40, 1), names=("a", "b", "c", "d")), [], FACTS)
+    assert f"{count} predictions, " in report(predictions(200, 0), predictions(count, 1))

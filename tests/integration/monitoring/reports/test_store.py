@@ -1,166 +1,120 @@
-"""Reports are made once for each wish, in a process of their own; one that fails leaves the last one in place."""
+"""Drift reports: due when a drift begins and daily, the newest of each module kept."""
 
 import gzip
-import logging
-import os
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert
 
+from monitoring.drift.checker import Comparison
+from monitoring.drift.checks import Check
+from monitoring.drift.reference import Reference
+from monitoring.drift.window import Window
+from monitoring.performance.types import WeekPerformance
 from monitoring.reports import store
 from monitoring.tables import drift_reports
-from tests.support.server import REPOSITORY
+from tests.support.drift import CARD, CHECK, check_of
+from tests.support.logged import AT, log, prediction
+from tests.support.report import predictions
 
-MODULE = "brain-tumor"
-COMMAND = ["-m", "imip", "report", "drift", "--module", MODULE, "--out"]
+CALM = check_of(())
+MODULE = CHECK.module
 
 
-class Reporter:
-    """What stands in for the command: writes the page or does what the test wants instead."""
+def later(hours: float, check: Check = CALM) -> Check:
+    return replace(check, at=AT + timedelta(hours=hours))
 
-    def __init__(self, page: bytes) -> None:
-        self.page = page
-        self.fault: Exception | None = None
-        self.calls: list[tuple[list[str], dict[str, Any]]] = []
 
-    def __call__(self, command: list[str], **options: Any) -> None:
-        self.calls.append((command, options))
-        if self.fault is not None:
-            raise self.fault
-        if self.page:
-            Path(command[-1]).write_bytes(self.page)
+def keep(database: Engine, hours: float = 0, module: str = MODULE) -> None:
+    row = {"module": module, "made_at": AT + timedelta(hours=hours), "html": b"page"}
+    with database.begin() as connection:
+        connection.execute(insert(drift_reports), [row])
+
+
+def test_a_report_is_due_at_the_first_check_and_until_there_is_one(database: Engine) -> None:
+    assert store.is_due(database, CALM, None)
+    assert store.is_due(database, later(1), CALM)
+    keep(database, module="another")
+    assert store.is_due(database, later(1), CALM)
+    keep(database)
+    assert not store.is_due(database, later(1), CALM)
+
+
+def test_a_report_is_due_when_a_drift_begins_and_not_while_it_lasts(database: Engine) -> None:
+    keep(database)
+    assert store.is_due(database, later(1, CHECK), CALM)
+    assert not store.is_due(database, later(2, CHECK), later(1, CHECK))
+    assert not store.is_due(database, later(3), later(2, CHECK))
+    assert store.is_due(database, later(4, CHECK), later(3))
+
+
+def test_a_report_is_due_when_the_newest_is_a_day_old(database: Engine) -> None:
+    keep(database)
+    assert not store.is_due(database, later(23.9), later(23.8))
+    assert store.is_due(database, later(24), later(23.9))
+    assert store.is_due(database, later(24, CHECK), later(23.9, CHECK))
+
+
+def test_a_report_is_due_at_the_first_check_of_another_version(database: Engine) -> None:
+    keep(database)
+    assert store.is_due(database, replace(later(1), version="2"), None)
 
 
 @pytest.fixture
-def reporter(monkeypatch: pytest.MonkeyPatch) -> Reporter:
-    stand_in = Reporter(b"<p>first</p>")
-    monkeypatch.setattr(subprocess, "run", stand_in)
-    return stand_in
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What a page was asked to show, by something that draws nothing."""
+    asked: list[tuple[object, ...]] = []
+
+    def draw(*about: object) -> str:
+        asked.append(about)
+        return f"<p>{len(asked)}</p>"
+
+    monkeypatch.setattr(store, "drift_report", draw)
+    return asked
 
 
-def page(database: Engine) -> bytes | None:
-    found = store.newest(database, MODULE)
-    return None if found is None else gzip.decompress(found[1])
+def comparison(check: Check = CHECK) -> Comparison:
+    reference = Reference("f00dcafe1234", predictions(40, 0), {})
+    place = (check.until, check.last_prediction)
+    return Comparison(check, reference, Window(predictions(30, 1), 30, place, place))
 
 
-def wishes(database: Engine) -> list[str]:
-    with database.connect() as connection:
-        wished = select(drift_reports.c.module).where(drift_reports.c.requested_at.is_not(None))
-        return list(connection.execute(wished).scalars())
+def page(database: Engine) -> str | None:
+    packed = store.newest(database, MODULE)
+    return None if packed is None else gzip.decompress(packed).decode()
 
 
-def make(database: Engine) -> None:
-    store.wish(database, MODULE)
-    store.make_wished(database)
-
-
-def test_nothing_is_made_that_nobody_wished_for(database: Engine, reporter: Reporter) -> None:
-    store.make_wished(database)
-    assert reporter.calls == [] and page(database) is None
-
-
-def test_a_wish_is_fulfilled_once(database: Engine, reporter: Reporter) -> None:
-    store.wish(database, MODULE)
-    store.wish(database, MODULE)
-    assert wishes(database) == [MODULE] and page(database) is None
-    begin = datetime.now(UTC)
-    store.make_wished(database)
-    store.make_wished(database)
-    ((command, _),) = reporter.calls
-    assert command[:-1] == [sys.executable, *COMMAND]
-    assert not Path(command[-1]).exists()
-    assert wishes(database) == [] and page(database) == b"<p>first</p>"
-    found = store.newest(database, MODULE)
-    assert found is not None
-    assert begin - timedelta(seconds=1) <= found[0] <= datetime.now(UTC)
-
-
-def test_a_report_is_as_old_as_the_log_it_was_made_of(
-    database: Engine, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+def test_a_report_shows_what_was_compared_and_the_weeks_before(
+    database: Engine, drawn: list[tuple[object, ...]]
 ) -> None:
-    moments: list[datetime] = []
-
-    def timed(command: list[str], **options: Any) -> None:
-        moments.append(datetime.now(UTC))
-        reporter(command, **options)
-
-    monkeypatch.setattr(subprocess, "run", timed)
-    make(database)
-    found = store.newest(database, MODULE)
-    assert found is not None and found[0] <= moments[0]
+    log(database, prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=CHECK.at - timedelta(weeks=3)))
+    log(database, prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=CHECK.at - timedelta(weeks=8)))
+    compared = comparison()
+    assert store.make(database, CARD, compared, weeks=5) == "<p>1</p>"
+    ((check, reference, window, quality, sought),) = drawn
+    assert check is CHECK and sought == CARD.target_labels
+    assert reference is compared.reference.predictions and window is compared.window.predictions
+    assert isinstance(quality, list) and [type(week) for week in quality] == [WeekPerformance]
 
 
-def test_the_same_page_is_the_same_bytes(database: Engine, reporter: Reporter) -> None:
-    packed = []
-    for _ in range(2):
-        make(database)
-        found = store.newest(database, MODULE)
-        assert found is not None
-        packed.append(found[1])
-    assert packed[0] == packed[1] == gzip.compress(b"<p>first</p>", mtime=0)
+def test_the_newest_takes_the_place_of_the_last(database: Engine, drawn: list[tuple[object, ...]]) -> None:
+    assert page(database) is None
+    for number in (1, 2):
+        store.make_and_keep(database, CARD, comparison(later(number, CHECK)))
+        assert page(database) == f"<p>{number}</p>"
+    assert store.newest(database, "another") is None
+    assert not store.is_due(database, later(25.9, CHECK), later(25, CHECK))
+    assert store.is_due(database, later(26, CHECK), later(25, CHECK))
 
 
-def test_a_newer_one_takes_its_place_which_stays_until_then(database: Engine, reporter: Reporter) -> None:
-    make(database)
-    reporter.page = b"<p>second</p>"
-    store.wish(database, MODULE)
-    assert page(database) == b"<p>first</p>"
-    store.make_wished(database)
-    assert page(database) == b"<p>second</p>"
+def test_one_that_fails_leaves_the_last(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(database)
 
+    def fail(*_: object) -> str:
+        raise RuntimeError
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        subprocess.CalledProcessError(1, "imip", stderr=b"sesame"),
-        subprocess.TimeoutExpired("imip", 300),
-        OSError(12, "sesame"),
-        None,  # it ended well and wrote nothing
-    ],
-)
-def test_one_that_fails_leaves_the_last_and_is_tried_again_only_when_wished(
-    database: Engine, reporter: Reporter, fault: Exception | None, caplog: pytest.LogCaptureFixture
-) -> None:
-    make(database)
-    reporter.fault, reporter.page = fault, b""
-    with caplog.at_level(logging.ERROR):
-        make(database)
-        store.make_wished(database)
-    assert len(reporter.calls) == 2
-    assert page(database) == b"<p>first</p>" and wishes(database) == []
-    (line,) = caplog.records
-    assert line.name == "imip.report" and line.exc_info is None and "sesame" not in line.getMessage()
-    reporter.fault, reporter.page = None, b"<p>second</p>"
-    make(database)
-    assert page(database) == b"<p>second</p>"
-
-
-def test_one_that_fails_keeps_none_of_the_others(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails_for_others(command: list[str], **_: Any) -> None:
-        if MODULE not in command:
-            raise OSError(12, "no memory")
-        Path(command[-1]).write_bytes(b"<p>made</p>")
-
-    monkeypatch.setattr(subprocess, "run", fails_for_others)
-    store.wish(database, "another")
-    make(database)
-    assert page(database) == b"<p>made</p>" and store.newest(database, "another") is None
-
-
-def test_its_process_does_not_count_as_a_worker(
-    database: Engine, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    make(database)
-    ((_, options),) = reporter.calls
-    assert options["env"] == {name: os.environ[name] for name in os.environ if name != "PROMETHEUS_MULTIPROC_DIR"}
-
-
-def test_the_command_runs_in_the_repository(database: Engine, reporter: Reporter) -> None:
-    make(database)
-    assert Path(reporter.calls[0][1]["cwd"]) == REPOSITORY
+    monkeypatch.setattr(store, "drift_report", fail)
+    with pytest.raises(RuntimeError):
+        store.make_and_keep(database, CARD, comparison())
+    assert store.newest(database, MODULE) == b"page"

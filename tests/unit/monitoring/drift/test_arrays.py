@@ -1,4 +1,4 @@
-"""Predictions as arrays: gathered, taken by row, narrowed to features. What was not measured is no number."""
+"""Predictions as arrays: gathered, taken by row, asked for a feature. What was not measured is no number."""
 
 from dataclasses import replace
 from math import nan
@@ -26,12 +26,11 @@ def test_rows_are_taken_together_and_in_the_order_asked() -> None:
     assert (taken.confidences.tolist(), taken.labels.tolist()) == ([pytest.approx(0.7), 0.5], ["Tumor", "Tumor"])
 
 
-def test_watched_features_stand_in_the_order_asked() -> None:
-    narrowed = THREE.watched(("sharpness", "symmetry"))
-    assert narrowed.features.tolist() == [[10, 1], [20, 2], [30, 3]]
-    assert narrowed.names == ("sharpness", "symmetry")
+def test_a_feature_is_found_by_its_name_and_the_confidence_is_one() -> None:
+    assert THREE.feature("sharpness").tolist() == [10, 20, 30]
+    assert THREE.feature("confidence") is THREE.confidences
     with pytest.raises(ValueError, match="tuple"):
-        THREE.watched(("colour",))
+        THREE.feature("colour")
 
 
 def test_predictions_are_gathered_as_they_were_made() -> None:

@@ -16,15 +16,16 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, func, select
 
+from imip.inference.card import Card
 from imip.settings import DriftSettings
 from monitoring import lease
+from monitoring import monitor as monitoring
 from monitoring.database import connect
 from monitoring.drift import checks
-from monitoring.drift import monitor as monitoring
-from monitoring.drift.checker import DriftChecker
+from monitoring.drift.checker import Comparison, DriftChecker
 from monitoring.drift.checks import Check
-from monitoring.drift.monitor import Chore, Monitor
 from monitoring.lease import MONITOR, Lease, is_held
+from monitoring.monitor import Monitor
 from monitoring.tables import drift_checks, leases
 from tests.support.drift import CHECK, card
 from tests.support.logged import AT
@@ -33,6 +34,7 @@ from tests.support.server import REPOSITORY, wait_for
 
 SOON = 30.0  # seconds, on a busy machine
 NUMBERS = count(1)
+KEEP_ALL = (36500.0, 1_000_000)  # days and rows
 BESIDE_A_WORKER = """
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -59,23 +61,26 @@ class FakeChecker:
         self.nothing = False
         self.checks = 0
         self.threads: set[str] = set()
+        self.look: Callable[[], object] = lambda: None
 
     def due(self) -> bool:
         return self.wanted.is_set()
 
-    def check(self, trigger: checks.Trigger) -> Check | None:
+    def compare(self, trigger: checks.Trigger) -> Comparison | None:
         self.wanted.clear()
         self.threads.add(threading.current_thread().name)
         self.checks += 1
+        self.look()
         assert self.go_on.wait(SOON)
         if self.fault is not None:
             raise self.fault
         if self.nothing:
             return None
-        return replace(
+        check = replace(
             CHECK, module=self.card.module, version=self.card.version, at=AT + timedelta(hours=self.checks),
             last_prediction=next(NUMBERS), trigger=trigger, window_size=self.checks,
         )  # fmt: skip
+        return Comparison(check, *cast("Any", (None, None)))
 
 
 Start = Callable[..., Monitor]
@@ -98,7 +103,7 @@ def start(database: Engine) -> Iterator[Start]:
     running: list[Monitor] = []
 
     def started(*checkers: FakeChecker, **work: Any) -> Monitor:
-        monitor = Monitor(database, cast("list[DriftChecker]", checkers), **work)
+        monitor = Monitor(database, cast("list[DriftChecker]", checkers), *KEEP_ALL, **work)
         running.append(monitor)
         monitor.start()
         return monitor
@@ -146,7 +151,7 @@ def test_a_check_that_is_due_is_made_kept_and_shown(database: Engine, start: Sta
 
 def test_it_makes_the_log_it_watches(tmp_path_factory: pytest.TempPathFactory, checker: FakeChecker) -> None:
     engine = connect(f"sqlite:///{tmp_path_factory.mktemp('new') / 'predictions.sqlite3'}")
-    monitor = Monitor(engine, cast("list[DriftChecker]", [checker]))
+    monitor = Monitor(engine, cast("list[DriftChecker]", [checker]), *KEEP_ALL)
     monitor.start()
     checker.wanted.set()
     wait_for(lambda: shown(checker) == 1, SOON)
@@ -248,7 +253,7 @@ def test_a_check_that_fails_is_counted_and_named_and_the_next_one_works(
     checker.wanted.set()
     wait_for(lambda: shown(checker) == 2, SOON)
     (line,) = [record for record in caplog.records if record.name == "imip.drift"]
-    assert vars(line)["fields"] == {"fault": "ZeroDivisionError"}
+    assert vars(line)["fields"] == {"at": "checks", "fault": "ZeroDivisionError"}
     assert line.exc_info is None and "sesame" not in caplog.text
     assert failures() == before + 1
 
@@ -273,18 +278,6 @@ def test_a_database_that_is_gone_for_a_while_ends_nothing(
     gone.clear()
     checker.wanted.set()
     wait_for(lambda: shown(checker) == 1, SOON)
-
-
-def test_what_the_computing_monitor_can_do_is_known_while_it_runs(
-    database: Engine, start: Start, checker: FakeChecker
-) -> None:
-    able, unable = start(checker, abilities=["reports"]), FakeChecker(checker.card.module)
-    wait_for(lambda: is_held(database, "reports"), SOON)
-    able.stop()
-    assert not is_held(database, "reports")
-    start(unable)
-    wait_for(has_lease(database), SOON)
-    assert not is_held(database, "reports")
 
 
 def test_stopping_ends_it_and_its_threads(database: Engine, start: Start, checker: FakeChecker) -> None:
@@ -312,52 +305,110 @@ def test_it_stops_quietly_while_the_database_is_gone(
     assert crashes == []
 
 
-def test_chores_are_done_by_the_one_that_computes_and_exports_by_all(
-    database: Engine, start: Start, checker: FakeChecker
+def test_retention_is_kept_by_the_one_that_computes_and_gauges_are_set_by_all(
+    database: Engine, start: Start, checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[str] = []
+    monkeypatch.setattr(monitoring, "GAUGES_SECONDS", 0.05)
+    monkeypatch.setattr(monitoring, "RETENTION_SECONDS", 0.05)
+    pruned: set[str] = set()
+    exported: list[Engine] = []
+    monkeypatch.setattr(monitoring, "prune", lambda *_: pruned.add(threading.current_thread().name))
+    monkeypatch.setattr(monitoring, "show_log", lambda engine, *_: exported.append(engine))
+    other = Lease(database, MONITOR, "o" * 32)
+    assert other.take()
+    start(checker)
+    wait_for(lambda: len(exported) > 5, SOON)
+    assert pruned == set()
+    other.release()
+    wait_for(lambda: pruned == {"drift-retention"}, SOON)
 
-    def work(name: str, seconds: float = 0.0) -> dict[str, list[Chore]]:
-        def of(kind: str) -> list[Chore]:
-            return [Chore(lambda: done.append(f"{name} {kind}"), seconds)]
 
-        return {"exports": of("exports"), "chores": of("chores")}
-
-    start(checker, **work("first", 3600))
-    wait_for(lambda: len(done) == 2, SOON)
-    start(FakeChecker(checker.card.module), **work("second"))
-    wait_for(lambda: done.count("second exports") >= 3, SOON)
-    assert sorted(set(done)) == ["first chores", "first exports", "second exports"]
-    assert done.count("first chores") == done.count("first exports") == 1  # not again before their time
-
-
-def test_a_chore_that_fails_waits_its_time_and_keeps_nothing_else(
-    database: Engine, start: Start, checker: FakeChecker, caplog: pytest.LogCaptureFixture
+def test_each_kind_of_work_fails_by_itself(
+    database: Engine,
+    start: Start,
+    checker: FakeChecker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before, tried, done = failures(), count(), threading.Event()
+    before, tried, pruned = failures(), count(), threading.Event()
 
-    def fail() -> None:
+    def fail(*_: object) -> None:
         next(tried)
         raise ConnectionError("sesame")
 
+    monkeypatch.setattr(monitoring, "show_log", fail)
+    monkeypatch.setattr(monitoring, "prune", lambda *_: pruned.set())
     with caplog.at_level(logging.ERROR):
-        start(checker, chores=[Chore(fail, 3600), Chore(done.set, 3600)])
-        wait_for(done.is_set, SOON)
+        start(checker)
+        wait_for(pruned.is_set, SOON)
         checker.wanted.set()
         wait_for(lambda: shown(checker) == 1, SOON)
-    assert next(tried) == 1 and failures() == before + 1
+    assert next(tried) == 1 and failures() == before + 1  # not again before its time
     assert "sesame" not in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the process's")
-def test_checks_step_back_and_the_rest_does_not(database: Engine, start: Start, checker: FakeChecker) -> None:
+def test_checks_have_the_lowest_priority_and_the_rest_has_not(
+    database: Engine, start: Start, checker: FakeChecker
+) -> None:
     seen: list[int] = []
-    start(
-        checker, exports=[Chore(lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), 3600)]
-    )
+    checker.look = lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    checker.wanted.set()
+    start(checker)
     wait_for(lambda: len(seen) == 1, SOON)
     assert seen == [monitoring.NICENESS]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < monitoring.NICENESS
+
+
+class Reporter:
+    """Stands in for what makes reports."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, Comparison]] = []
+        self.fault: Exception | None = None
+
+    def __call__(self, card: Card, comparison: Comparison) -> None:
+        self.made.append((card.module, comparison))
+        if self.fault is not None:
+            raise self.fault
+
+
+def test_a_report_is_made_of_the_check_that_calls_for_it_and_of_no_other(
+    database: Engine, start: Start, checker: FakeChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due: list[tuple[Check, Check | None]] = []
+
+    def is_due(_: Engine, check: Check, before: Check | None) -> bool:
+        due.append((check, before))
+        return before is None
+
+    monkeypatch.setattr(monitoring.store, "is_due", is_due)
+    reporter = Reporter()
+    start(checker, report=reporter)
+    for number in (1, 2):
+        checker.wanted.set()
+        wait_for(lambda: len(due) == number, SOON)  # noqa: B023
+    assert [(check.window_size, before and before.window_size) for check, before in due] == [(1, None), (2, 1)]
+    ((module, comparison),) = reporter.made
+    assert (module, comparison.check.window_size) == (checker.card.module, 1)
+    assert checks.latest(database, module, checker.card.version) == due[1][0]
+
+
+def test_a_report_that_fails_is_counted_and_stops_no_check(
+    database: Engine, start: Start, checker: FakeChecker, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, reporter = failures(), Reporter()
+    reporter.fault = RuntimeError("sesame")
+    with caplog.at_level(logging.ERROR):
+        start(checker, report=reporter)
+        for number in (1, 2):
+            checker.wanted.set()
+            wait_for(lambda: shown(checker) == number, SOON)  # noqa: B023
+        wait_for(lambda: failures() == before + 2, SOON)  # there is none yet, so that each check calls for one
+    (line,) = [record for record in caplog.records if record.name == "imip.drift"]
+    assert vars(line)["fields"] == {"at": "report", "fault": "RuntimeError"}
+    assert line.exc_info is None and "sesame" not in caplog.text
+    assert kept(database) == 2
 
 
 def test_what_is_shown_is_the_newest_check_whoever_made_it(
