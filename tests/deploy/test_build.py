@@ -78,7 +78,8 @@ def files(folder: Path) -> set[str]:
 
 
 def test_it_packs_the_serving_code_and_nothing_else(packed: Packed) -> None:
-    code = {path for package in ("imip", "monitoring", "serving") for path in (REPOSITORY / package).rglob("*.py")}
+    packages = ("cli", "imip", "monitoring", "serving")
+    code = {path for package in packages for path in (REPOSITORY / package).rglob("*.py")}
     cards = set((REPOSITORY / "models").glob("*/card.yaml"))
     texts = {REPOSITORY / name for name in ("service.py", "LICENSE", "NOTICE", "README.md")}
     expected = {path.relative_to(REPOSITORY).as_posix() for path in code | cards | texts if path.exists()}
@@ -137,8 +138,8 @@ def test_its_container_is_told_what_to_do_and_is_not_root(
 @pytest.fixture(scope="module")
 def url(api: Packed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the Bento answers: started in an empty folder, with an empty model store and a changed disclaimer."""
-    ethics = api.bento / "src" / "imip" / "ethics.py"
-    ethics.write_text(ethics.read_text(encoding="utf-8") + f'\nDISCLAIMER = "{MARK}"\n', encoding="utf-8")
+    words = api.bento / "src" / "imip" / "disclaimer.py"
+    words.write_text(words.read_text(encoding="utf-8") + f'\nDISCLAIMER = "{MARK}"\n', encoding="utf-8")
     with served(api, tmp_path_factory.mktemp("empty"), IMIP_DRIFT_MONITOR="off") as address:
         yield address
     assert not files(api.elsewhere)
@@ -193,16 +194,9 @@ def test_the_drift_monitor_runs_alone(monitor: Packed, url: str, api: Packed, tm
     wait_for(lambda: httpx.get(f"{url}/drift").json()["monitor"] == "absent")  # it let go as it ended
 
 
-def test_the_monitors_bento_can_be_both_in_one(monitor: Packed, tmp_path: Path, png: bytes) -> None:
-    with served(monitor, tmp_path, IMIP_DRIFT_MONITOR="beside") as both:
-        assert httpx.post(f"{both}/predict", files={"file": ("scan", png)}, timeout=30).status_code == 200
-        wait_for(lambda: httpx.get(f"{both}/drift").json()["monitor"] == "running", START_SECONDS)
-
-
 def test_its_commands_find_the_model_that_it_brings(monitor: Packed, tmp_path: Path) -> None:
     """The monitor makes its reports with one."""
     command = [sys.executable, "-m", "imip", "drift", "check"]
     environment = monitor.environment | {"BENTOML_HOME": str(tmp_path), "IMIP_DATA_FOLDER": str(tmp_path / "data")}
     done = subprocess.run(command, cwd=monitor.bento / "src", env=environment, capture_output=True, text=True)
-    said = (done.stdout + done.stderr).splitlines()
-    assert "Too few independent findings to say anything." in said, done.stderr
+    assert "Too few independent" in done.stdout + done.stderr

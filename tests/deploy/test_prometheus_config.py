@@ -131,24 +131,6 @@ def test_a_server_of_ours_is_scraped_without_what_others_export_and_one_that_exp
             }
 
 
-def test_prometheus_evaluates_every_rule(tmp_path: Path) -> None:
-    prometheus = program("prometheus")
-    config = {
-        "global": {"evaluation_interval": "1s"},
-        "rule_files": [str(file) for file in (REPOSITORY / "prometheus" / "rules").glob("*.yml")],
-    }
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    files = [f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}"]
-    with serving(tmp_path, prometheus, *files) as client:
-
-        def health() -> set[str]:
-            groups = client.get("/api/v1/rules").json()["data"]["groups"]
-            return {rule["health"] for group in groups if group["interval"] == 1 for rule in group["rules"]}
-
-        wait_for(lambda: "unknown" not in health(), 20)
-        assert health() == {"ok"}
-
-
 def silenced(alertmanager: httpx.Client, *alerts: dict[str, str]) -> set[str]:
     """Post alerts and return the names of those that say no more than another of them."""
     assert alertmanager.post("/api/v2/alerts", json=[{"labels": alert} for alert in alerts]).status_code == 200

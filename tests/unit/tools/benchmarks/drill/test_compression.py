@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.test_alerts import promtool
-from tests.support.server import REPOSITORY
+from tests.support.prometheus import RULES
 from tools.benchmarks.drill.compression import PARTS, SECONDS_FROM, compressed, compressed_expression
-
-RULES = sorted((REPOSITORY / "prometheus" / "rules").glob("*.yml"))
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -56,10 +53,3 @@ def test_numbers_taken_for_seconds_are_seconds() -> None:
         if found["number"] and int(found["number"]) >= SECONDS_FROM
     }
     assert numbers == {900, 1800, 3600, 7200, 21600, 86400, 259200}
-
-
-@pytest.mark.parametrize("file", RULES, ids=lambda file: file.stem)
-def test_prometheus_takes_compressed_rules(file: Path, tmp_path: Path) -> None:
-    made = tmp_path / file.name
-    made.write_text(yaml.safe_dump(compressed(read(file), 10, 10)), encoding="utf-8")
-    assert "SUCCESS" in promtool("check", "rules", made)
