@@ -24,8 +24,8 @@ from monitoring.drift.simulation.distortions import distort
 from tests.support.programs import program
 from tests.support.scan_files import data_set, dicom_bytes, mr_bytes, png_bytes
 from tests.support.server import REPOSITORY, Server, free_port, half_sent, problem, running, wait_for
-from tools.benchmarks.drill.prometheus import Observer, observing
-from tools.benchmarks.drill.setting import use_log_as_reference
+from tools.benchmarks.drill.environment import use_log_as_reference
+from tools.benchmarks.drill.prometheus import PrometheusServer, running_prometheus
 from tools.benchmarks.phantoms import phantom
 
 MODULE = "brain-tumor"
@@ -55,7 +55,7 @@ class Observed:
     """What was sent, who watched, and what an operator must therefore see."""
 
     api: Server
-    observer: Observer
+    observer: PrometheusServer
     began: float  # seconds since the epoch
     labels: Counter[str] = field(default_factory=Counter)  # of findings
     formats: Counter[str] = field(default_factory=Counter)
@@ -114,7 +114,7 @@ def observed(root: Path) -> Iterator[Observed]:
             "alertmanager": [stack.enter_context(alertmanager(folders["alertmanager"]))],
         }
         began = time.time()
-        seen = Observed(api, stack.enter_context(observing(folders["prometheus"], targets)), began)
+        seen = Observed(api, stack.enter_context(running_prometheus(folders["prometheus"], targets)), began)
         wait_for(lambda: seen.is_seen("sum(up) == 4"), 30)
         send_everything(seen)
         drift(seen, database)
@@ -125,7 +125,7 @@ def observed(root: Path) -> Iterator[Observed]:
         yield seen
 
 
-def wait_for_rules(observer: Observer) -> None:
+def wait_for_rules(observer: PrometheusServer) -> None:
     """Wait until every rule was evaluated twice: one may read what another records."""
     for _ in range(2):
         now = datetime.now(UTC)

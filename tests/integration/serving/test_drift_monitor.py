@@ -17,7 +17,7 @@ from monitoring.drift.simulation.distortions import distort
 from monitoring.tables import drift_checks
 from tests.support.postgres import Postgres
 from tests.support.server import Server, running, wait_for
-from tools.benchmarks.drill.setting import use_log_as_reference
+from tools.benchmarks.drill.environment import use_log_as_reference
 from tools.benchmarks.phantoms import phantom
 
 # Strict enough that chance alone does not raise the undrifted verdict in a test.

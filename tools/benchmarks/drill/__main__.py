@@ -1,14 +1,14 @@
-"""A rehearsal of the alerts: `make rehearsal`, or `python -m tools.benchmarks.drill`. Takes some ten minutes.
+"""A drill of the alerts: `make drill`, or `python -m tools.benchmarks.drill`. It takes about ten minutes.
 
-Starts the real service with its drift monitor and, where the program is installed, Prometheus with the repository's
-rules. Then come normal traffic, a drift, calm, garbage with reports of missed tumors, a flood, and an outage. Printed
-is what each alert did and when. The exit status is 1 if an alert that was due did not fire, or if somebody was paged
-for nothing.
+It starts the real service with its drift monitor and, if it is installed, Prometheus with the rules of this repository.
+It sends normal traffic, a drift, normal traffic again, invalid files with feedback about missed tumors, and a flood.
+Then it stops the server. It prints every change of an alert with its time. The exit status is 1 if an expected alert
+did not fire, or if a page was sent without an incident.
 
-Alerts look back over hours. So that nobody need wait, `--speed` divides every duration of the rules, the time between
-scrapes, evaluations and drift checks, and with them what a rehearsal lasts. The traffic stays: what fires after a
-minute at speed 10 and 10 scans a second does so after ten minutes at speed 1 and 1 scan a second. Not sped up are the
-service's own times: the drift monitor exports what reviewers said every 30 seconds, a process its memory every 5.
+Alerts use windows of hours. `--speed` divides every duration in the rules and the time between scrapes, evaluations and
+drift checks, and so the duration of the drill. It does not change the traffic: an alert that fires after one minute at
+speed 10 and 10 scans per second fires after ten minutes at speed 1 and 1 scan per second. The intervals of the service
+do not change: the drift monitor exports feedback every 30 seconds, and a process exports its memory every 5 seconds.
 """
 
 import argparse
@@ -24,25 +24,25 @@ import numpy as np
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES
 from monitoring.drift.simulation.load_generator import Lookout, read_folder
 from monitoring.drift.simulation.scenarios import KINDS, NONE, choose
-from tools.benchmarks.drill.incidents import MODULE, Done, Traffic, drawn
-from tools.benchmarks.drill.prometheus import Observer
-from tools.benchmarks.drill.setting import counted, described, staged
-from tools.benchmarks.drill.timeline import Event, Outcome, Phase, Timeline, outcomes, states
+from tools.benchmarks.drill.environment import describe_counts, read_counts, running_environment
+from tools.benchmarks.drill.incidents import MODULE, IsDone, Traffic, phantom_scans
+from tools.benchmarks.drill.prometheus import PrometheusServer
+from tools.benchmarks.drill.timeline import Event, Outcome, Phase, Timeline, alert_states, outcomes
 
-MINUTE = 60.0  # seconds, which the speed divides
-UNWATCHED = 5 * MINUTE  # of a phase whose alerts nobody looks for
-DRIFTED, SHIFTED = "ImipDriftDetected", "ImipFeaturesDrifted"
-FLOODED = ("ImipAvailabilityBurnsFast", "ImipAvailabilityBurns", "ImipShedding")
-SOILED = ("ImipRejectedUploadsSurge", "ImipFalseNegativeRateHigh")
-GONE = ("ImipDown", "ImipTargetDown")
+MINUTE = 60.0  # seconds at speed 1
+DURATION_WITHOUT_ALERTS = 5 * MINUTE  # of a phase if Prometheus is not installed
+DRIFT_ALERT, FEATURES_ALERT = "ImipDriftDetected", "ImipFeaturesDrifted"
+FLOOD_ALERTS = ("ImipAvailabilityBurnsFast", "ImipAvailabilityBurns", "ImipShedding")
+GARBAGE_ALERTS = ("ImipRejectedUploadsSurge", "ImipFalseNegativeRateHigh")
+OUTAGE_ALERTS = ("ImipDown", "ImipTargetDown")
 
-Act = Callable[[float, Done], str]  # goes on for so many seconds, or until done; says what came of it
+Action = Callable[[float, IsDone], str]  # runs for some seconds, or until done; returns a summary
 
 
 def main() -> None:
-    """Rehearse; print a timeline, and a table in Markdown."""
+    """Run the drill. Print a timeline, and a table in Markdown."""
     options = arguments()
-    sources = read_folder(options.data).scans if options.data else drawn()
+    sources = read_folder(options.data).scans if options.data else phantom_scans()
     if not sources:
         raise SystemExit("The folder holds no readable scan.")
     try:
@@ -51,27 +51,29 @@ def main() -> None:
         raise SystemExit(f"This drift cannot be caused: {fault}") from fault
     print(introduction(options), flush=True)
     rng = np.random.default_rng(options.seed)
-    with tempfile.TemporaryDirectory(prefix="imip-rehearsal-") as folder:
+    with tempfile.TemporaryDirectory(prefix="imip-drill-") as folder:
         own_reference = options.data is None
-        with staged(Path(folder), sources, options.workers, options.rate, options.speed, own_reference, rng) as stage:
-            rehearsal = Rehearsal(stage.traffic, stage.observer, options)
-            rehearsal.run()
-    print(f"\n{rehearsal.table()}")
-    raise SystemExit(int(any(outcome.failed for outcome in rehearsal.outcomes())))
+        with running_environment(
+            Path(folder), sources, options.workers, options.rate, options.speed, own_reference, rng
+        ) as environment:
+            drill = Drill(environment.traffic, environment.prometheus, options)
+            drill.run()
+    print(f"\n{drill.table()}")
+    raise SystemExit(int(any(outcome.failed for outcome in drill.outcomes())))
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.benchmarks.drill",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, help="folder of scans to send; by default drawn heads")
+    parser.add_argument("--data", type=Path, help="folder of scans to send; by default phantoms")
     parser.add_argument("--kind", choices=[kind for kind in KINDS if kind != NONE], default="blur", help="of the drift")
     parser.add_argument("--severity", type=int, choices=SEVERITIES, default=4, help="of the drift (default 4)")
-    parser.add_argument("--speed", type=float, default=10.0, help="by which time is compressed (default 10; 1 is not)")
-    parser.add_argument("--rate", type=float, default=10.0, help="scans a second (default 10)")
+    parser.add_argument("--speed", type=float, default=10.0, help="factor by which time is compressed (default 10)")
+    parser.add_argument("--rate", type=float, default=10.0, help="scans per second (default 10)")
     parser.add_argument("--workers", type=int, default=2, help="of the server (default 2)")
     parser.add_argument("--pictures", type=Path, help="folder for the dashboards as they are before the flood")
     parser.add_argument("--seed", type=int, default=0, help="the same seed sends the same scans")
@@ -82,57 +84,59 @@ def arguments() -> argparse.Namespace:
 
 
 def introduction(options: argparse.Namespace) -> str:
-    """Say what is rehearsed, and how."""
+    """Describe the drill and its options."""
     command = shlex.join(["python", "-m", "tools.benchmarks.drill", *sys.argv[1:]])
     scans = (
         "Scans of a folder; drift is measured from the shipped reference."
         if options.data
-        else "Drawn heads, which the model may rightly find strange; drift is measured from a reference of such heads."
+        else "Phantoms, which may be out of distribution; drift is measured from a reference of phantoms."
     )
     speed, rate = options.speed, options.rate
     return (
         f"`{command}`\n\n"
         f"Time is compressed by {speed:g}: durations of the rules, and the time between scrapes, evaluations and drift "
-        f"checks. {rate:g} scans a second stand for {rate / speed:.3g} at speed 1. {scans} The drift: {options.kind}, "
-        f"severity {options.severity}. Windows that are longer than the rehearsal see the rehearsal alone.\n"
+        f"checks. {rate:g} scans per second correspond to {rate / speed:.3g} at speed 1. {scans} The drift: "
+        f"{options.kind}, severity {options.severity}. Windows that are longer than the drill contain only the drill.\n"
     )
 
 
-class Rehearsal:
-    """Phase after phase, and what came of them."""
+class Drill:
+    """Runs one phase after the other and collects the outcomes."""
 
-    def __init__(self, traffic: Traffic, observer: Observer | None, options: argparse.Namespace) -> None:
-        """Without an observer there are no alerts, and phases end by the clock and the drift monitor's verdict."""
-        self._traffic, self._options, self._observer = traffic, options, observer
+    def __init__(self, traffic: Traffic, prometheus: PrometheusServer | None, options: argparse.Namespace) -> None:
+        """Without Prometheus there are no alerts, and phases end by time and by the results of drift checks."""
+        self._traffic, self._options, self._prometheus = traffic, options, prometheus
         self._phases: list[Phase] = []
-        self._timeline = Timeline(partial(states, observer) if observer else dict, self._tell)
+        self._timeline = Timeline(partial(alert_states, prometheus) if prometheus else dict, self._print_event)
         self._lookout = Lookout(traffic.url, MODULE)
 
     def run(self) -> None:
-        """Let everything go wrong, one thing after the other."""
+        """Run all phases."""
         kind, severity = self._options.kind, self._options.severity
         steady = self._traffic.steady
         drifting = partial(steady, kind=kind, severity=severity)
-        looks = (DRIFTED, SHIFTED) if kind in DRIFTS else (DRIFTED,)
+        drift_alerts = (DRIFT_ALERT, FEATURES_ALERT) if kind in DRIFTS else (DRIFT_ALERT,)
         with self._timeline:
-            self._hold(Phase("normal", quiet=True), steady, 20 * MINUTE, ended=lambda: False)
-            self._hold(Phase("drift", looks), drifting, 90 * MINUTE, ended=lambda: self._lookout.look() is True)
-            self._hold(Phase("calm", quiet=True), steady, 90 * MINUTE, ended=lambda: self._is_calm(looks))
-            self._hold(Phase("garbage", SOILED), self._traffic.garbage_and_misses, 90 * MINUTE)
-            if self._observer and self._options.pictures:
-                self._draw(self._observer, self._options.pictures)
-            self._hold(Phase("flood", FLOODED), self._traffic.flood, 20 * MINUTE)
-            if self._observer:
-                self._hold(Phase("outage", GONE), self._traffic.outage, 15 * MINUTE)
+            self._run_phase(Phase("normal", quiet=True), steady, 20 * MINUTE, ended=lambda: False)
+            self._run_phase(
+                Phase("drift", drift_alerts), drifting, 90 * MINUTE, ended=lambda: self._lookout.look() is True
+            )
+            self._run_phase(Phase("calm", quiet=True), steady, 90 * MINUTE, ended=lambda: self._is_calm(drift_alerts))
+            self._run_phase(Phase("garbage", GARBAGE_ALERTS), self._traffic.garbage_and_misses, 90 * MINUTE)
+            if self._prometheus and self._options.pictures:
+                self._draw(self._prometheus, self._options.pictures)
+            self._run_phase(Phase("flood", FLOOD_ALERTS), self._traffic.flood, 20 * MINUTE)
+            if self._prometheus:
+                self._run_phase(Phase("outage", OUTAGE_ALERTS), self._traffic.outage, 15 * MINUTE)
 
     def outcomes(self) -> list[Outcome]:
-        """Return what became of each alert; nothing where nobody watched."""
-        return outcomes(self._timeline.events, self._phases) if self._observer else []
+        """Return the outcome of each alert; nothing without Prometheus."""
+        return outcomes(self._timeline.events, self._phases) if self._prometheus else []
 
     def table(self) -> str:
-        """Compare what the alerts did with what they had to do, in Markdown."""
-        if not self._observer:
-            return "Prometheus is not installed: **alerts were not rehearsed**."
+        """Return a table of the outcomes in Markdown."""
+        if not self._prometheus:
+            return "Prometheus is not installed: **no alerts were tested**."
         rows = [
             f"| phase | alert | severity | fires after, at speed {self._options.speed:g} | at speed 1 | verdict |",
             "|---|---|---|---|---|---|",
@@ -144,36 +148,42 @@ class Rehearsal:
             rows.append(f"| {' | '.join(cells)} |")
         return "\n".join(rows)
 
-    def _hold(self, phase: Phase, act: Act, longest: float, ended: Done | None = None) -> None:
-        """Go through one phase until its alerts fire and it has `ended`, for so many seconds at speed 1 at most."""
-        if ended is None:  # its alerts alone end it
-            longest, ended = (longest if self._observer else UNWATCHED), lambda: self._observer is not None
-        causes = phase.causes if self._observer else ()
-        phase.begin = self._timeline.elapsed
+    def _run_phase(self, phase: Phase, action: Action, max_seconds: float, ended: IsDone | None = None) -> None:
+        """Run a phase until its alerts fire and it has `ended`, at most `max_seconds` at speed 1."""
+        if ended is None:  # ends when its alerts fire
+            max_seconds = max_seconds if self._prometheus else DURATION_WITHOUT_ALERTS
+            ended = self._has_alerts
+        expected = phase.expected_alerts if self._prometheus else ()
+        phase.start = self._timeline.elapsed
         self._phases.append(phase)
-        print(f"{phase.begin:7.1f} s  {phase.name.upper()}", flush=True)
-        before = counted(self._traffic.url)
-        told = act(longest / self._options.speed, lambda: ended() and all(map(self._timeline.fires, causes)))
+        print(f"{phase.start:7.1f} s  {phase.name.upper()}", flush=True)
+        before = read_counts(self._traffic.url)
+        summary = action(
+            max_seconds / self._options.speed, lambda: ended() and all(map(self._timeline.is_firing, expected))
+        )
         phase.end = self._timeline.elapsed
-        after = counted(self._traffic.url)
-        print(f"{phase.end:7.1f} s  {told}. {described(after - before)} Drift: {self._lookout.verdict}.", flush=True)
+        counts = describe_counts(read_counts(self._traffic.url) - before)
+        print(f"{phase.end:7.1f} s  {summary}. {counts} Drift: {self._lookout.verdict}.", flush=True)
 
-    def _draw(self, observer: Observer, out: Path) -> None:
-        """Draw the dashboards of all that was."""
+    def _has_alerts(self) -> bool:
+        return self._prometheus is not None
+
+    def _draw(self, prometheus: PrometheusServer, out: Path) -> None:
+        """Draw all dashboards of the drill so far."""
         from tools.dashboards import all_boards
         from tools.dashboards.drawing.render import draw
 
         out.mkdir(parents=True, exist_ok=True)
         for name, board in all_boards().items():
-            draw(board, observer.url, self._timeline.elapsed, out / f"{name}.png")
+            draw(board, prometheus.url, self._timeline.elapsed, out / f"{name}.png")
 
     def _is_calm(self, alerts: Sequence[str]) -> bool:
-        return self._lookout.look() is False and not any(map(self._timeline.fires, alerts))
+        return self._lookout.look() is False and not any(map(self._timeline.is_firing, alerts))
 
-    def _tell(self, event: Event) -> None:
-        """Print what an alert did, and how long after the beginning of what should cause it."""
-        phase = next((one for one in self._phases if event.alert in one.causes), self._phases[-1])
-        after = event.at - phase.begin
+    def _print_event(self, event: Event) -> None:
+        """Print a change of an alert, and its delay from the start of the phase that should cause it."""
+        phase = next((one for one in self._phases if event.alert in one.expected_alerts), self._phases[-1])
+        after = event.at - phase.start
         since = f"{after:6.1f} s ({self._at_speed_1(after)} at speed 1) after {phase.name} began"
         print(f"{event.at:7.1f} s  {event.alert} ({event.severity}) is {event.state}, {since}", flush=True)
 

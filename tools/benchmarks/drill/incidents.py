@@ -1,6 +1,6 @@
-"""What the phases of a rehearsal send: steady scans, a flood, garbage, and reviewers who contradict.
+"""The traffic of a drill: steady scans, a flood, invalid files, and feedback that contradicts predictions.
 
-All of it is bounded: each ends when it is told to, or after so many seconds.
+Each kind of traffic ends after some seconds, or earlier when a condition is true.
 """
 
 import contextlib
@@ -23,53 +23,55 @@ from tools.benchmarks.server import Server, send
 
 MODULE = "brain-tumor"
 PHANTOMS = 1_000
-CLIENTS = 48  # of the flood
-PAUSE_SECONDS = 0.2  # of one of them that was turned away; it does not listen to Retry-After
+CLIENTS = 48  # in the flood
+PAUSE_SECONDS = 0.2  # of a client whose request was not accepted; it ignores Retry-After
 POLL_SECONDS = 0.2
-FASTEST = 1_000.0  # scans a second; no server answers so many one after another
-MISSED, FOUND = 40, 20  # scans that reviewers say were missed, or were found
-PAGE = 200  # predictions asked for at once
+FASTEST = 1_000.0  # scans per second; faster than any server
+MISSED, DETECTED = 40, 20  # predictions that reviewers label as missed and as detected tumors
+PAGE_SIZE = 200  # predictions in one response
 
-Done = Callable[[], bool]
+IsDone = Callable[[], bool]
 
 
-def drawn() -> list[SourceScan]:
-    """Return scans for whoever has none."""
+def phantom_scans() -> list[SourceScan]:
+    """Return phantoms, for a drill without data."""
     return [SourceScan(encode(phantom(seed), "png"), "png", "drawn") for seed in range(PHANTOMS)]
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What one server is sent."""
+    """Sends requests to one server."""
 
     server: Server
     sources: Sequence[SourceScan]
-    rate: float  # scans a second, where nothing else is said
+    rate: float  # scans per second of steady traffic
     rng: np.random.Generator
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.port}"
 
-    def steady(self, seconds: float, done: Done, kind: str = NONE, severity: int = 1) -> str:
-        """Send scans one after another, as a drift would. Say what came of it, as all of these do."""
+    def steady(self, seconds: float, is_done: IsDone, kind: str = NONE, severity: int = 1) -> str:
+        """Send scans at the steady rate, with a drift if `kind` is given. Return a summary of the responses."""
         scans = self._scans(seconds * self.rate, kind, severity)
-        tally = load_generator.send(self.url, _until(done, scans), module=MODULE, pace=Pace(self.rate), seconds=seconds)
-        return _told(tally.statuses)
+        tally = load_generator.send(
+            self.url, _take_until(is_done, scans), module=MODULE, pace=Pace(self.rate), seconds=seconds
+        )
+        return _summary(tally.statuses)
 
     def at_once(self, count: int) -> None:
-        """Send so many scans as fast as they are answered."""
+        """Send scans one after another, without pause."""
         load_generator.send(self.url, self._scans(count), module=MODULE, pace=Pace(FASTEST))
 
-    def flood(self, seconds: float, done: Done) -> str:
-        """Let a crowd send as fast as it is answered."""
+    def flood(self, seconds: float, is_done: IsDone) -> str:
+        """Send scans from many clients without pause. Return a summary of the responses."""
         end = time.monotonic() + seconds
 
         def client(number: int) -> Counter[int]:
             statuses: Counter[int] = Counter()
             connection = self.server.connect()
             for scan in itertools.cycle(self.sources[number % len(self.sources) :]):
-                if done() or time.monotonic() > end:
+                if is_done() or time.monotonic() > end:
                     break
                 try:
                     status = send(connection, "/predict", scan.data)[0]
@@ -83,28 +85,28 @@ class Traffic:
             return statuses
 
         with ThreadPoolExecutor(CLIENTS) as pool:
-            return _told(sum(pool.map(client, range(CLIENTS)), Counter()))
+            return _summary(sum(pool.map(client, range(CLIENTS)), Counter()))
 
-    def garbage_and_misses(self, seconds: float, done: Done) -> str:
-        """Let reviewers contradict; then send scans, and as many files that are none or are damaged."""
+    def garbage_and_misses(self, seconds: float, is_done: IsDone) -> str:
+        """Send wrong feedback, then valid scans and as many invalid files. Return a summary of the responses."""
         reviewed = self._review()
         scans = self._scans(seconds * self.rate / 2)
-        bad = (b"This is no scan.", self.rng.bytes(4_000), encode(phantom(0), "png")[:500], b"")
-        files = itertools.chain.from_iterable(zip(scans, itertools.cycle(bad), strict=False))
+        invalid = (b"This is no scan.", self.rng.bytes(4_000), encode(phantom(0), "png")[:500], b"")
+        files = itertools.chain.from_iterable(zip(scans, itertools.cycle(invalid), strict=False))
         pace, statuses = Pace(self.rate), Counter[int]()
-        for file in _until(done, files):
+        for file in _take_until(is_done, files):
             pace.wait()
             if pace.elapsed >= seconds:
                 break
             with contextlib.closing(self.server.connect()) as connection:
                 statuses[send(connection, "/predict", file)[0]] += 1
-        return f"{reviewed}; {_told(statuses)}"
+        return f"{reviewed}; {_summary(statuses)}"
 
-    def outage(self, seconds: float, done: Done) -> str:
-        """End the server, as an operator who errs would."""
+    def outage(self, seconds: float, is_done: IsDone) -> str:
+        """Stop the server, as if by mistake. Return a summary."""
         self.server.process.terminate()
         end = time.monotonic() + seconds
-        while not done() and time.monotonic() < end:
+        while not is_done() and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
         return "the server was stopped"
 
@@ -112,23 +114,23 @@ class Traffic:
         return load_generator.traffic(self.sources, kind, severity, max(1, round(count)), self.rng)
 
     def _review(self) -> str:
-        """Let reviewers say of many findings without a tumor that there was one, and agree with some that have one."""
+        """Label many predictions without a tumor as tumors, and confirm some predictions of a tumor."""
         with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
             tumor, other = client.get("/meta").json()["modules"][0]["labels"]
-            said = {}
-            for predicted, wanted in ((other, MISSED), (tumor, FOUND)):
-                asked = {"module": MODULE, "label": predicted, "limit": PAGE}
-                findings = client.get("/predictions", params=asked).raise_for_status().json()["predictions"]
-                said[predicted] = [finding["request_id"] for finding in findings][:wanted]
-            for request in itertools.chain.from_iterable(said.values()):
+            reviewed = {}
+            for predicted, count in ((other, MISSED), (tumor, DETECTED)):
+                parameters = {"module": MODULE, "label": predicted, "limit": PAGE_SIZE}
+                findings = client.get("/predictions", params=parameters).raise_for_status().json()["predictions"]
+                reviewed[predicted] = [finding["request_id"] for finding in findings][:count]
+            for request in itertools.chain.from_iterable(reviewed.values()):
                 client.post("/feedback", json={"request_id": request, "label": tumor}).raise_for_status()
-        return f"{len(said[other])} findings said to be missed, {len(said[tumor])} found"
+        return f"{len(reviewed[other])} findings said to be missed, {len(reviewed[tumor])} found"
 
 
-def _until(done: Done, files: Iterable[bytes]) -> Iterator[bytes]:
-    return itertools.takewhile(lambda _: not done(), files)
+def _take_until(is_done: IsDone, files: Iterable[bytes]) -> Iterator[bytes]:
+    return itertools.takewhile(lambda _: not is_done(), files)
 
 
-def _told(statuses: Counter[int]) -> str:
+def _summary(statuses: Counter[int]) -> str:
     answers = ", ".join(f"{count} x {status or 'none'}" for status, count in sorted(statuses.items()))
     return f"{statuses.total()} requests; answers: {answers}"

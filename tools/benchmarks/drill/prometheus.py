@@ -1,7 +1,7 @@
-"""A real Prometheus on the loopback, with the repository's own configuration and rules, for as long as a block lasts.
+"""Run a local Prometheus with the configuration and rules of this repository.
 
-Only what belongs to a deployment is changed: the targets, the paths, and the pace. `speed` divides every duration that
-the rules name, so that hours pass in minutes; `interval` is how often it scrapes and evaluates.
+Only targets, paths and times are changed. `speed` divides every duration in the rules, so that a drill takes minutes
+instead of hours. `interval` is the time between scrapes and between evaluations, in seconds.
 """
 
 import shutil
@@ -26,13 +26,13 @@ CONFIGURATION = REPOSITORY / "prometheus.yml"
 RULES = REPOSITORY / "prometheus" / "rules"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-LOOKBACK = 300.0  # seconds, Prometheus' own default: how long a series that ended is still seen
+LOOKBACK = 300.0  # seconds, the default of Prometheus: how long the last value of a series is used
 
 Targets = Mapping[str, Sequence[str]]  # addresses by job
 
 
 class Series(NamedTuple):
-    """One series of an answer, its values oldest first."""
+    """One series of a response, oldest value first."""
 
     labels: dict[str, str]
     values: list[tuple[float, float]]  # (time, value)
@@ -43,59 +43,65 @@ class Series(NamedTuple):
 
 
 class QueryError(Exception):
-    """Prometheus refused a question, or warned of its answer."""
+    """Prometheus rejected a query, or returned a warning with the result."""
 
 
 @dataclass(frozen=True, slots=True)
-class Observer:
+class PrometheusServer:
     """A running Prometheus."""
 
     url: str
     http: httpx.Client
 
     def query(self, expr: str, at: float | None = None) -> list[Series]:
-        """Return what an expression is now, or at a time. Raises QueryError."""
-        data = self._ask("query", query=expr, **({} if at is None else {"time": at}))
+        """Evaluate an expression now, or at a time. Raises QueryError."""
+        data = self._request("query", query=expr, **({} if at is None else {"time": at}))
         if data["resultType"] in ("scalar", "string"):
             return [_series({"metric": {}, "value": data["result"]})]
         return [_series(one) for one in data["result"]]
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
-        """Return what an expression was over a time. Raises QueryError."""
-        data = self._ask("query_range", query=expr, start=start, end=end, step=step)
+        """Evaluate an expression over a time range. Raises QueryError."""
+        data = self._request("query_range", query=expr, start=start, end=end, step=step)
         return [_series(one) for one in data["result"]]
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return every rule, with its health."""
-        return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
+        """Return all rules with their health."""
+        return [rule for group in self._request("rules")["groups"] for rule in group["rules"]]
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that are pending or fire."""
-        alerts: list[dict[str, Any]] = self._ask("alerts")["alerts"]
+        """Return all pending and firing alerts."""
+        alerts: list[dict[str, Any]] = self._request("alerts")["alerts"]
         return alerts
 
-    def _ask(self, what: str, **asked: str | float) -> Any:
-        answer = self.http.post(f"/api/v1/{what}", data=asked) if asked else self.http.get(f"/api/v1/{what}")
+    def _request(self, endpoint: str, **parameters: str | float) -> Any:
+        answer = (
+            self.http.post(f"/api/v1/{endpoint}", data=parameters)
+            if parameters
+            else self.http.get(f"/api/v1/{endpoint}")
+        )
         body = answer.json()
         if body["status"] != "success":
             raise QueryError(body["error"])
-        if told := [*body.get("warnings", ()), *body.get("infos", ())]:
-            raise QueryError("; ".join(told))
+        if messages := [*body.get("warnings", ()), *body.get("infos", ())]:
+            raise QueryError("; ".join(messages))
         return body["data"]
 
 
 def is_installed() -> bool:
-    """Tell whether there is a Prometheus to run."""
+    """Return whether Prometheus is installed."""
     return shutil.which(PROGRAM) is not None
 
 
 @contextmanager
-def observing(folder: Path, targets: Targets, speed: float = 1.0, interval: float = 1.0) -> Iterator[Observer]:
-    """Run a Prometheus until the block ends; all it writes lies under `folder`. Jobs without targets are left out."""
+def running_prometheus(
+    folder: Path, targets: Targets, speed: float = 1.0, interval: float = 1.0
+) -> Iterator[PrometheusServer]:
+    """Run Prometheus until the block ends, with all its files in `folder`. Jobs without targets are left out."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    file = write(folder, {**targets, "prometheus": [address]}, speed, interval)
+    file = write_configuration(folder, {**targets, "prometheus": [address]}, speed, interval)
     command = [
         PROGRAM,
         f"--config.file={file}",
@@ -108,7 +114,7 @@ def observing(folder: Path, targets: Targets, speed: float = 1.0, interval: floa
     try:
         with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as http:
             _wait_until_ready(http, process, folder / "log")
-            yield Observer(f"http://{address}", http)
+            yield PrometheusServer(f"http://{address}", http)
     finally:
         process.terminate()
         try:
@@ -118,28 +124,30 @@ def observing(folder: Path, targets: Targets, speed: float = 1.0, interval: floa
             process.wait()
 
 
-def write(folder: Path, targets: Targets, speed: float, interval: float) -> Path:
-    """Write configuration and rules for these targets at this pace; return the configuration's path."""
-    written = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
-    usual = seconds_of(written["global"]["evaluation_interval"])
+def write_configuration(folder: Path, targets: Targets, speed: float, interval: float) -> Path:
+    """Write configuration and rules. Return the path of the configuration."""
+    shipped = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    shipped_interval = seconds_of(shipped["global"]["evaluation_interval"])
     duration = f"{round(1000 * interval)}ms"
     rules = folder / "rules"
     rules.mkdir()
     for file in RULES.glob("*.yml"):
-        groups = compressed(yaml.safe_load(file.read_text(encoding="utf-8")), speed, usual / interval)
+        groups = compressed(yaml.safe_load(file.read_text(encoding="utf-8")), speed, shipped_interval / interval)
         (rules / file.name).write_text(yaml.safe_dump(groups), encoding="utf-8")
     configuration = {
         "global": {"scrape_interval": duration, "scrape_timeout": duration, "evaluation_interval": duration},
         "rule_files": [str(rules / "*.yml")],
-        "scrape_configs": [_static(job, targets) for job in written["scrape_configs"] if job["job_name"] in targets],
+        "scrape_configs": [
+            _with_static_targets(job, targets) for job in shipped["scrape_configs"] if job["job_name"] in targets
+        ],
     }
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     return path
 
 
-def _static(job: dict[str, Any], targets: Targets) -> dict[str, Any]:
-    """Return a job with fixed targets in place of those that it would look for."""
+def _with_static_targets(job: dict[str, Any], targets: Targets) -> dict[str, Any]:
+    """Return a job with static targets instead of service discovery."""
     kept = {name: value for name, value in job.items() if not name.endswith("_sd_configs")}
     kept.pop("scrape_interval", None)
     kept.pop("scrape_timeout", None)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from cli.app import app
 from tests.support.observed import BAD_FILES, MODULE, Observed, observed
 from tests.support.server import REPOSITORY
-from tools.benchmarks.drill.prometheus import Observer, QueryError, Series
+from tools.benchmarks.drill.prometheus import PrometheusServer, QueryError, Series
 from tools.dashboards import all_boards, expressions
 from tools.dashboards.drawing.query import fill
 
@@ -173,6 +173,6 @@ def selectors(expr: str) -> set[str]:
     return found
 
 
-def by(observer: Observer, metric: str, label: str) -> dict[str, float]:
+def by(observer: PrometheusServer, metric: str, label: str) -> dict[str, float]:
     """Return a metric's sums by a label."""
     return {series.labels[label]: series.last for series in observer.query(f"sum by ({label}) ({metric})")}

@@ -3,9 +3,9 @@
 from tests.support.server import wait_for
 from tools.benchmarks.drill.timeline import Event, Outcome, Phase, State, Timeline, episodes, outcomes
 
-NORMAL = Phase("normal", quiet=True, begin=0, end=100)
-FLOOD = Phase("flood", ("Shedding",), begin=100, end=200)
-CALM = Phase("calm", begin=200, end=300)
+NORMAL = Phase("normal", quiet=True, start=0, end=100)
+FLOOD = Phase("flood", ("Shedding",), start=100, end=200)
+CALM = Phase("calm", start=200, end=300)
 PHASES = [NORMAL, FLOOD, CALM]
 
 
@@ -19,7 +19,7 @@ def judged(*events: Event) -> Outcome:
 
 
 def test_an_alert_that_is_due_is_timed_from_its_cause() -> None:
-    outcome = judged(*history("Shedding", (110, "pending"), (150, "firing"), (240, "over")))
+    outcome = judged(*history("Shedding", (110, "pending"), (150, "firing"), (240, "resolved")))
     assert (outcome.verdict, outcome.phase.name, outcome.fires_after, outcome.failed) == (
         "as expected",
         "flood",
@@ -33,7 +33,7 @@ def test_one_that_fires_after_its_phase_is_still_due() -> None:
 
 
 def test_one_that_stays_away_fails() -> None:
-    outcome = judged(*history("Shedding", (110, "pending"), (120, "over")))
+    outcome = judged(*history("Shedding", (110, "pending"), (120, "resolved")))
     assert (outcome.verdict, outcome.fires_after, outcome.failed) == ("did not fire", None, True)
 
 
@@ -42,7 +42,7 @@ def test_one_that_fired_before_its_cause_proves_nothing() -> None:
 
 
 def test_one_that_was_over_before_its_cause_may_come_again() -> None:
-    events = history("Shedding", (10, "firing"), (50, "over"), (120, "firing"))
+    events = history("Shedding", (10, "firing"), (50, "resolved"), (120, "firing"))
     due, early = outcomes(events, PHASES)[::-1]
     assert (due.verdict, due.fires_after) == ("as expected", 20)
     assert (early.verdict, early.phase.name) == ("fired as well", "normal")
@@ -62,7 +62,7 @@ def test_a_page_in_trouble_is_told_where_it_began() -> None:
 
 
 def test_an_alert_that_was_only_pending_is_an_episode_and_no_outcome() -> None:
-    events = [*history("Shedding", (110, "firing")), *history("Down", (120, "pending"), (130, "over"))]
+    events = [*history("Shedding", (110, "firing")), *history("Down", (120, "pending"), (130, "resolved"))]
     assert {episode.alert for episode in episodes(events)} == {"Shedding", "Down"}
     assert [outcome.alert for outcome in outcomes(events, PHASES)] == ["Shedding"]
 
@@ -75,10 +75,10 @@ def test_a_timeline_tells_each_change_once() -> None:
     with Timeline(lambda: looks.pop(0) if looks else {}, told.append) as timeline:
         wait_for(lambda: not looks)
         wait_for(lambda: len(told) == 3)
-        assert not timeline.fires("Down")
+        assert not timeline.is_firing("Down")
     assert [(event.severity, event.state) for event in told] == [
         ("page", "pending"),
         ("page", "firing"),
-        ("page", "over"),
+        ("page", "resolved"),
     ]
     assert told == timeline.events
