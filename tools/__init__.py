@@ -1,1 +1,1 @@
-"""For those who work on IMIP: benchmarks, and the code that generates the dashboards. Nothing that ships imports it."""
+"""Tools for developers: benchmarks, and the code that generates the dashboards. No shipped package imports them."""

@@ -1,8 +1,8 @@
-"""How evenly workers share the work of a few connections: `python -m tools.benchmarks.balance`.
+"""How evenly the workers share the requests of a few connections: `python -m tools.benchmarks.balance`.
 
-Starts the real server twice, with its workers' balance and without, and sends bursts to each in turn, so that a busy
-machine slows both alike. In a burst so many clients, each on a connection of its own that is kept alive, send one scan
-after another. Prints the busiest worker's part of the processor time, and the answers a second.
+It starts the real server twice, with and without balancing between workers, and sends bursts to both alternately, so
+that a busy machine slows both equally. In a burst each client sends one scan after another on a keep-alive connection.
+It prints the share of processor time of the busiest worker, and the responses per second.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.benchmarks.server import REPOSITORY, Server, post, print_progress, serving, time_call
 
 TARGETS = {"without": "tools.benchmarks.unbalanced:service", "with": "service:service"}
-REST = 1.0  # seconds before a burst, after which no worker thinks of the connections of the last one
+REST = 1.0  # seconds before a burst, until all connections of the previous burst are closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Burst:
     """One burst of requests."""
 
     share: float  # of the busiest worker
-    rate: float  # answers a second
+    rate: float  # responses per second
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks.balance", description=__doc__)
     parser.add_argument("--requests", type=int, default=200, help="of a burst (default 200)")
     parser.add_argument("--bursts", type=int, default=10, help="to each server, of each kind (default 10)")
@@ -63,7 +63,7 @@ def start(stack: ExitStack, target: str, workers: int) -> Server:
 
 
 def burst(server: Server, scan: bytes, clients: int, requests: int) -> Burst:
-    """Send requests on connections that are opened for it."""
+    """Send requests on new connections."""
 
     def client(_: int) -> None:
         connection = server.connect()
@@ -81,7 +81,7 @@ def burst(server: Server, scan: bytes, clients: int, requests: int) -> Burst:
 
 
 def table(clients: int, bursts: dict[str, list[Burst]]) -> str:
-    """Show every burst, the least even first."""
+    """Return a table of all bursts, the most uneven first."""
     rows = [f"| {clients} connections | busiest worker's share | answers a second | median |", "|---|---|---|---|"]
     for name, made in bursts.items():
         made = sorted(made, key=lambda one: -one.share)

@@ -132,13 +132,13 @@ def measure_pair(tested: ModuleProcess, default: ModuleProcess, kind: str, count
 def module_process(modules: Sequence[str], scan: bytes) -> Iterator[ModuleProcess]:
     """Run a process that loads these modules and runs each once. It is terminated when the block ends."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=run_modules, args=(theirs, tuple(modules), scan), daemon=True)
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=run_modules, args=(child_end, tuple(modules), scan), daemon=True)
     start = time.perf_counter()
     process.start()
-    theirs.close()  # otherwise recv() would not detect the end of the process
+    child_end.close()  # otherwise recv() would not detect the end of the process
     try:
-        yield ModuleProcess(process, ours, start)
+        yield ModuleProcess(process, parent_end, start)
     finally:
         process.terminate()
         process.join()

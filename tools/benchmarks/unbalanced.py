@@ -1,4 +1,4 @@
-"""The service with workers that keep every connection they get, to measure by: no product option turns it on."""
+"""The service without balancing of connections between workers, as a baseline. No setting turns it off."""
 
 import sys
 
