@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import os
 import re
 import sys
 import threading
@@ -29,7 +28,6 @@ from monitoring.drift.simulation.scenarios import KINDS
 from monitoring.log.rows import EMBEDDING
 from monitoring.performance.feedback import give
 from monitoring.tables import predictions
-from serving import model_store
 from tests.support.drift import CARD, REFERENCE
 from tests.support.heads import head
 from tests.support.logged import log, prediction
@@ -42,14 +40,8 @@ TOO_FEW = "Too few independent predictions"
 
 
 @pytest.fixture(autouse=True)
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log of the test's own, and the shipped models without BentoML's store, which belongs to the whole process."""
-    for name in [name for name in os.environ if name.startswith("IMIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("IMIP_DATA_FOLDER", str(tmp_path / "data"))
+def quick(settings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMIP_DRIFT", DRIFT)
-    monkeypatch.setattr(model_store, "ensure", lambda *_: None)
-    monkeypatch.setattr(model_store, "folder", lambda tag: model_store.SHIPPED / tag.partition(":")[0])
 
 
 @pytest.fixture

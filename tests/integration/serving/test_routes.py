@@ -23,7 +23,7 @@ from imip.settings import Settings
 from monitoring.database import connect, migrate
 from monitoring.drift import checks
 from monitoring.drift.checks import Check
-from monitoring.lease import MONITOR, REPORTS, Lease
+from monitoring.lease import MONITOR, Lease
 from monitoring.tables import drift_reports
 from serving import application
 from serving.middleware.requests import CLIENT_CLOSED, RequestMiddleware
@@ -272,13 +272,12 @@ class TestReport:
 
     @pytest.fixture(autouse=True)
     def monitor(self, engine: Engine) -> None:
-        for name in (MONITOR, REPORTS):
-            assert Lease(engine, name, "test").take()
+        assert Lease(engine, MONITOR, "test").take()
 
-    def test_is_not_promised_while_no_monitor_can_make_it(self, engine: Engine) -> None:
+    def test_is_not_promised_while_no_monitor_runs(self, engine: Engine) -> None:
         checks.keep(engine, checked(CARD.version))
-        Lease(engine, REPORTS, "test").release()
-        with pytest.raises(ReportUnavailable, match="could make the report"):
+        Lease(engine, MONITOR, "test").release()
+        with pytest.raises(ReportUnavailable, match="no drift monitor runs"):
             Queries(engine, META, 1).report(None)
 
     def test_is_not_promised_before_the_first_check(self, engine: Engine) -> None:
@@ -291,7 +290,8 @@ class TestReport:
         checks.keep(engine, checked(CARD.version))
         assert answers.report(None) is None
 
-    def test_that_was_made_before_is_shown_without_any_check(self, engine: Engine) -> None:
+    def test_that_was_made_before_is_shown_without_any_check_or_monitor(self, engine: Engine) -> None:
+        Lease(engine, MONITOR, "test").release()
         with engine.begin() as connection:
             made = {"module": MODULE, "made_at": datetime.now(UTC), "html": b"page"}
             connection.execute(insert(drift_reports), made)
