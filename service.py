@@ -14,7 +14,7 @@ from serving.schemas.prediction import PredictionAnswer
 from serving.uploads import AnalysisRequest, scan_upload
 from serving.worker import log_format
 
-sys.excepthook = log_format.log_end  # a start that fails, too, says so in the log
+sys.excepthook = log_format.log_end  # log exceptions during start, too
 settings = Settings()
 tags = model_store.tags(settings)
 routes = handlers.build()

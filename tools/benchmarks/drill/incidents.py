@@ -120,11 +120,11 @@ class Traffic:
             reviewed = {}
             for predicted, count in ((other, MISSED), (tumor, DETECTED)):
                 parameters = {"module": MODULE, "label": predicted, "limit": PAGE_SIZE}
-                findings = client.get("/predictions", params=parameters).raise_for_status().json()["predictions"]
-                reviewed[predicted] = [finding["request_id"] for finding in findings][:count]
+                predictions = client.get("/predictions", params=parameters).raise_for_status().json()["predictions"]
+                reviewed[predicted] = [prediction["request_id"] for prediction in predictions][:count]
             for request in itertools.chain.from_iterable(reviewed.values()):
                 client.post("/feedback", json={"request_id": request, "label": tumor}).raise_for_status()
-        return f"{len(reviewed[other])} findings said to be missed, {len(reviewed[tumor])} found"
+        return f"{len(reviewed[other])} predictions labelled as missed, {len(reviewed[tumor])} as detected"
 
 
 def _take_until(is_done: IsDone, files: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,10 +13,10 @@ PAIRS = f"module_actual_predicted:imip_labelled_findings:sum{{{MODULE}}}"
 LABELLED = f"max by (module, predicted, actual, confidence) (imip_labelled_findings{{{MODULE}}})"
 
 
-def correct(findings: str) -> str:
-    """Return a query for the findings where both labels agree. PromQL cannot compare two labels, so one is copied."""
-    agreeing = f'label_replace(sum without (predicted) ({findings}), "predicted", "$1", "actual", "(.+)")'
-    return f"({findings} and {agreeing})"
+def correct(query: str) -> str:
+    """Keep the predictions whose labels agree. PromQL cannot compare two labels, so one is copied to the other."""
+    agreeing = f'label_replace(sum without (predicted) ({query}), "predicted", "$1", "actual", "(.+)")'
+    return f"({query} and {agreeing})"
 
 
 def build() -> Dashboard:
