@@ -104,35 +104,35 @@ def simulate(
             try:
                 stream = traffic(scans, one, level, number, np.random.default_rng(seed))
                 if url:
-                    _rehearse(stream, number, f"{one} {level}", module, url, rate, duration)
+                    _send_drift(stream, number, f"{one} {level}", module, url, rate, duration)
                 else:
                     _compute(stream, number, f"{one} {level}", module)
             except ValueError as fault:
                 raise typer.BadParameter(str(fault)) from fault
 
 
-def _rehearse(
+def _send_drift(
     stream: "Iterator[bytes]", number: int, name: str, module: str, url: str, rate: float, seconds: float
 ) -> None:
     import httpx
     from tqdm import tqdm
 
-    from monitoring.drift.simulation.load_generator import Lookout, Pace, Tally, send
+    from monitoring.drift.simulation.load_generator import DriftWatcher, Pace, Tally, send
 
-    lookout = Lookout(url, module)
+    watcher = DriftWatcher(url, module)
     with tqdm(total=number, desc=name, unit="scan") as bar:
 
         def track(_: Tally) -> None:
-            bar.set_postfix(drifted=lookout.look(), refresh=False)
+            bar.set_postfix(drifted=watcher.poll(), refresh=False)
             bar.update()
 
         try:
             tally = send(url, stream, module=module, pace=Pace(rate), seconds=seconds, track=track)
         except httpx.TransportError as fault:
             raise typer.Exit(_say(f"The server does not answer: {type(fault).__name__}.")) from fault
-    turned = lookout.turned_after
+    turned = watcher.turned_after
     typer.echo(f"{tally.sent} scans sent; answers {dict(tally.statuses)}, labels {dict(tally.labels)}")
-    typer.echo(f"verdict: {lookout.verdict}" if turned is None else f"verdict: drift, after {turned:.0f} s")
+    typer.echo(f"verdict: {watcher.verdict}" if turned is None else f"verdict: drift, after {turned:.0f} s")
 
 
 def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> None:

@@ -40,17 +40,17 @@ def drift_report(
     reference: PredictionArrays,
     window: PredictionArrays,
     quality: Sequence[WeekPerformance],
-    sought: Sequence[str],
+    target_labels: Sequence[str],
 ) -> str:
     """Return a whole HTML page about a check, which compared a window with a reference.
 
-    `sought` are the labels whose sensitivity is shown, such as "Tumor".
+    `target_labels` are the labels whose sensitivity is shown, such as "Tumor".
     """
     page = _distributions(check, _frame(reference, check), _frame(window, check))
     # A page without these tags keeps its words: what is missing is put at the end.
     before, head, after = page.partition("<head>")
     inside, body, rest = after.partition("<body>")
-    words = _facts(check) + _verdict(check) + quality_section(quality, sought)
+    words = _facts(check) + _verdict(check) + quality_section(quality, target_labels)
     return f"{before.lstrip()}{head}{_head(check)}{inside}{body}<div class='imip'>{words}</div>{rest}"
 
 

@@ -16,39 +16,41 @@ DATES = 8  # at most, under a chart
 Shares = Sequence[Interval | None]  # one a week
 
 
-def quality_section(quality: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
-    """Return the section as HTML; `sought` are the labels whose sensitivity and false negative rate it shows."""
+def quality_section(quality: Sequence[WeekPerformance], target_labels: Sequence[str]) -> str:
+    """Return the section as HTML; `target_labels` are those whose sensitivity and false negative rate it shows."""
     weeks = sorted(quality, key=lambda week: (week.week, week.version))
     unlabelled = "" if any(week.labelled for week in weeks) else f"<p>{NO_LABELS}</p>"
     if not weeks:
         return f"<h2>Quality over time</h2>{unlabelled}"
-    return f"<h2>Quality over time</h2>{unlabelled or _charts(weeks, sought)}{_table(weeks, sought)}"
+    return f"<h2>Quality over time</h2>{unlabelled or _charts(weeks, target_labels)}{_table(weeks, target_labels)}"
 
 
-def _found(week: WeekPerformance, sought: str) -> LabelPerformance | None:
-    return next((label for label in week.labels if label.label == sought), None)
+def _found(week: WeekPerformance, label: str) -> LabelPerformance | None:
+    return next((found for found in week.labels if found.label == label), None)
 
 
-def _sensitivity(week: WeekPerformance, sought: str) -> Interval | None:
-    found = _found(week, sought)
+def _sensitivity(week: WeekPerformance, label: str) -> Interval | None:
+    found = _found(week, label)
     return found.sensitivity if found else None
 
 
-def _false_negative_rate(week: WeekPerformance, sought: str) -> Interval | None:
-    found = _found(week, sought)
+def _false_negative_rate(week: WeekPerformance, label: str) -> Interval | None:
+    found = _found(week, label)
     return found.false_negative_rate if found else None
 
 
-def _table(weeks: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
-    names = "".join(f"<th>Sensitivity ({escape(one)})<th>False negative rate ({escape(one)})" for one in sought)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(week, sought))}</tr>" for week in weeks)
+def _table(weeks: Sequence[WeekPerformance], target_labels: Sequence[str]) -> str:
+    names = "".join(f"<th>Sensitivity ({escape(one)})<th>False negative rate ({escape(one)})" for one in target_labels)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(week, target_labels))}</tr>" for week in weeks
+    )
     return f"""<table><tr><th>Week of<th>Model version<th>Labelled<th>Accuracy{names}
 <th>Estimated accuracy</tr>{rows}</table>
 <p>In brackets and as bars: 95% intervals. Rates count labelled predictions only; the estimate needs no labels.</p>"""
 
 
-def _cells(week: WeekPerformance, sought: Sequence[str]) -> tuple[str, ...]:
-    found = [share for one in sought for share in (_sensitivity(week, one), _false_negative_rate(week, one))]
+def _cells(week: WeekPerformance, target_labels: Sequence[str]) -> tuple[str, ...]:
+    found = [share for one in target_labels for share in (_sensitivity(week, one), _false_negative_rate(week, one))]
     shares = (week.accuracy, *found, week.estimated_accuracy)
     return (week.week.isoformat(), week.version, str(week.labelled), *(_text(share) for share in shares))
 
@@ -57,12 +59,12 @@ def _text(share: Interval | None) -> str:
     return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})" if share else "unknown"
 
 
-def _charts(weeks: Sequence[WeekPerformance], sought: Sequence[str]) -> str:
+def _charts(weeks: Sequence[WeekPerformance], target_labels: Sequence[str]) -> str:
     dates = [week.week.isoformat() for week in weeks]
     accuracies = [week.accuracy for week in weeks]
     estimates = [week.estimated_accuracy for week in weeks]
     charts = [_chart("Accuracy (crosses: estimated)", dates, accuracies, estimates)]
-    for one in sought:
+    for one in target_labels:
         found, missed = zip(
             *((_sensitivity(week, one), _false_negative_rate(week, one)) for week in weeks), strict=True
         )

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from imip.scan.read import read_scan
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES, distort
 from tools.benchmarks.server import REPOSITORY, Server, print_progress, serving, throughput
 
@@ -74,9 +75,7 @@ def load(server: Server, scans: list[bytes], clients: int) -> Load:
 
 def different_scans() -> list[bytes]:
     """Return many scans that differ as scans of many patients do: a window of one scan is no window."""
-    slices = [
-        cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted((REPOSITORY / "samples").glob("brain-*.png"))
-    ]
+    slices = [read_scan(file.read_bytes()).pixels for file in sorted((REPOSITORY / "samples").glob("brain-*.png"))]
     rng = np.random.default_rng(0)
     distorted = [distort(one, kind, severity, rng) for severity in SEVERITIES for kind in DRIFTS for one in slices]
     return [cv2.imencode(".png", one)[1].tobytes() for one in distorted]

@@ -7,7 +7,6 @@ GREEN, ORANGE, RED, BLUE, YELLOW, PURPLE, GRAY = "green", "orange", "red", "blue
 Thresholds = Sequence[tuple[float | None, str]]  # (lowest value, colour); the first has no lowest value
 
 PLAIN: Thresholds = ((None, BLUE),)
-QUIET: Thresholds = ((None, GRAY),)
 
 
 def low_is_bad(*, red: float, orange: float) -> Thresholds:

@@ -200,7 +200,7 @@ def _count(answer: httpx.Response, tally: Tally) -> None:
         raise ValueError("What answers at this address is not IMIP: its answer is no prediction.") from error
 
 
-class Lookout:
+class DriftWatcher:
     """Follows the verdict on one module at GET /drift, in between other work: call `look` as often as you like."""
 
     def __init__(self, url: str, module: str, now: Callable[[], float] = time.monotonic) -> None:
@@ -209,7 +209,7 @@ class Lookout:
         self.before = self.verdict = self._ask()
         self.turned_after: float | None = None  # seconds until a verdict that was not drift became drift
 
-    def look(self) -> bool | None:
+    def poll(self) -> bool | None:
         """Return the latest verdict, asked for anew now and then; None while there is none."""
         if self._now() - self._asked < LOOK_SECONDS:
             return self.verdict

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from imip.inference.features import FEATURES
+from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
-from imip.modules import AnalysisModule
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows, near_duplicate_limits
 from training.data.split import Split

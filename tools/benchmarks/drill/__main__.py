@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES
-from monitoring.drift.simulation.load_generator import Lookout, read_folder
+from monitoring.drift.simulation.load_generator import DriftWatcher, read_folder
 from monitoring.drift.simulation.scenarios import KINDS, NONE, choose
 from tools.benchmarks.drill.environment import describe_counts, read_counts, running_environment
 from tools.benchmarks.drill.incidents import MODULE, IsDone, Traffic, phantom_scans
@@ -108,7 +108,7 @@ class Drill:
         self._traffic, self._options, self._prometheus = traffic, options, prometheus
         self._phases: list[Phase] = []
         self._timeline = Timeline(partial(alert_states, prometheus) if prometheus else dict, self._print_event)
-        self._lookout = Lookout(traffic.url, MODULE)
+        self._watcher = DriftWatcher(traffic.url, MODULE)
 
     def run(self) -> None:
         """Run all phases."""
@@ -119,7 +119,7 @@ class Drill:
         with self._timeline:
             self._run_phase(Phase("normal", quiet=True), steady, 20 * MINUTE, ended=lambda: False)
             self._run_phase(
-                Phase("drift", drift_alerts), drifting, 90 * MINUTE, ended=lambda: self._lookout.look() is True
+                Phase("drift", drift_alerts), drifting, 90 * MINUTE, ended=lambda: self._watcher.poll() is True
             )
             self._run_phase(Phase("calm", quiet=True), steady, 90 * MINUTE, ended=lambda: self._is_calm(drift_alerts))
             self._run_phase(Phase("garbage", GARBAGE_ALERTS), self._traffic.garbage_and_misses, 90 * MINUTE)
@@ -163,7 +163,7 @@ class Drill:
         )
         phase.end = self._timeline.elapsed
         counts = describe_counts(read_counts(self._traffic.url) - before)
-        print(f"{phase.end:7.1f} s  {summary}. {counts} Drift: {self._lookout.verdict}.", flush=True)
+        print(f"{phase.end:7.1f} s  {summary}. {counts} Drift: {self._watcher.verdict}.", flush=True)
 
     def _has_alerts(self) -> bool:
         return self._prometheus is not None
@@ -178,7 +178,7 @@ class Drill:
             draw(board, prometheus.url, self._timeline.elapsed, out / f"{name}.png")
 
     def _is_calm(self, alerts: Sequence[str]) -> bool:
-        return self._lookout.look() is False and not any(map(self._timeline.is_firing, alerts))
+        return self._watcher.poll() is False and not any(map(self._timeline.is_firing, alerts))
 
     def _print_event(self, event: Event) -> None:
         """Print a change of an alert, and its delay from the start of the phase that should cause it."""

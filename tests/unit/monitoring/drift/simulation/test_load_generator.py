@@ -14,7 +14,7 @@ from PIL import Image
 
 from imip.scan.read import read_scan, sniff
 from monitoring.drift.simulation import load_generator
-from monitoring.drift.simulation.load_generator import Lookout, Pace, Tally, encode, read_folder, send, traffic
+from monitoring.drift.simulation.load_generator import DriftWatcher, Pace, Tally, encode, read_folder, send, traffic
 from tests.support.heads import head
 from tests.support.scan_files import mr_bytes, picture_bytes
 
@@ -258,38 +258,38 @@ def verdict(drifted: bool) -> dict[str, Any]:
 
 def test_a_watch_says_when_the_verdict_first_turned(imip: FakeImip) -> None:
     clock = Clock()
-    watch = Lookout(imip.url, "m", now=clock.now)
+    watch = DriftWatcher(imip.url, "m", now=clock.now)
     assert watch.before is None
     for drift, expected in ((verdict(False), False), (verdict(True), True), (verdict(False), False)):
         imip.drift = drift
         clock.sleep(10)
-        assert watch.look() is expected
+        assert watch.poll() is expected
     imip.drift = verdict(True)
     clock.sleep(10)
-    assert watch.look() is True and watch.turned_after == 20
+    assert watch.poll() is True and watch.turned_after == 20
 
 
 def test_drift_that_was_there_before_is_no_turn(imip: FakeImip) -> None:
     imip.drift = verdict(True)
     clock = Clock()
-    watch = Lookout(imip.url, "m", now=clock.now)
+    watch = DriftWatcher(imip.url, "m", now=clock.now)
     for drift in ({"modules": {}}, ["strange"], verdict(True)):
         imip.drift = drift
         clock.sleep(10)
-        assert watch.look() is True
+        assert watch.poll() is True
     assert watch.before is True and watch.turned_after is None
 
 
 def test_a_watch_asks_now_and_then_however_often_it_looks(imip: FakeImip) -> None:
     clock = Clock()
-    watch = Lookout(imip.url, "m", now=clock.now)
+    watch = DriftWatcher(imip.url, "m", now=clock.now)
     for _ in range(100):
         clock.sleep(load_generator.LOOK_SECONDS / 10)
-        watch.look()
+        watch.poll()
     assert imip.drift_asked == pytest.approx(11, abs=1)
 
 
 def test_a_watch_on_a_server_that_is_gone_has_no_verdict() -> None:
     with FakeImip() as server:
         url = server.url
-    assert Lookout(url, "m").look() is None
+    assert DriftWatcher(url, "m").poll() is None
