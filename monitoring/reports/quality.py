@@ -40,7 +40,8 @@ def _false_negative_rate(week: WeekPerformance, label: str) -> Interval | None:
 
 
 def _table(weeks: Sequence[WeekPerformance], target_labels: Sequence[str]) -> str:
-    names = "".join(f"<th>Sensitivity ({escape(one)})<th>False negative rate ({escape(one)})" for one in target_labels)
+    shares = ("Sensitivity", "False negative rate")
+    names = "".join(f"<th>{share} ({escape(label)})" for label in target_labels for share in shares)
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(week, target_labels))}</tr>" for week in weeks
     )

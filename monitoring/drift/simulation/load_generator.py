@@ -25,13 +25,13 @@ from monitoring.drift.simulation.scenarios import alter, choose
 
 JPEG_QUALITY = 95  # of a distorted scan that came as JPEG; compression is a drift of its own
 TIMEOUT_SECONDS = 60.0  # of a scan
-LOOK_TIMEOUT_SECONDS = 5.0  # of a question for the verdict: it holds up the scans
+POLL_TIMEOUT_SECONDS = 5.0  # of a question for the verdict: it holds up the scans
 TRIES = 5  # of one scan at a server that is full
 BUSY = (429, 503)
 PAUSE_SECONDS = 1.0  # where a full server does not say how long
 LONGEST_PAUSE_SECONDS = 30.0  # whatever a full server asks for
 SILENT_IN_A_ROW = 5  # requests without an answer, after which the server counts as gone
-LOOK_SECONDS = 2.0  # between two questions for the verdict
+POLL_SECONDS = 2.0  # between two requests of the verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def _count(answer: httpx.Response, tally: Tally) -> None:
 
 
 class DriftWatcher:
-    """Follows the verdict on one module at GET /drift, in between other work: call `look` as often as you like."""
+    """Follows the verdict on one module at GET /drift, in between other work: call `poll` as often as you like."""
 
     def __init__(self, url: str, module: str, now: Callable[[], float] = time.monotonic) -> None:
         self._url, self._module, self._now = url, module, now
@@ -211,7 +211,7 @@ class DriftWatcher:
 
     def poll(self) -> bool | None:
         """Return the latest verdict, asked for anew now and then; None while there is none."""
-        if self._now() - self._asked < LOOK_SECONDS:
+        if self._now() - self._asked < POLL_SECONDS:
             return self.verdict
         self._asked = self._now()
         verdict = self._ask()
@@ -225,7 +225,7 @@ class DriftWatcher:
     def _ask(self) -> bool | None:
         """A server that does not answer, or has not checked yet, has no verdict."""
         try:
-            with _client(self._url, LOOK_TIMEOUT_SECONDS) as client:
+            with _client(self._url, POLL_TIMEOUT_SECONDS) as client:
                 check = client.get("/drift").json()["modules"][self._module]
             return bool(check["drifted"])
         except (httpx.TransportError, ValueError, KeyError, TypeError):

@@ -284,7 +284,7 @@ def test_a_watch_asks_now_and_then_however_often_it_looks(imip: FakeImip) -> Non
     clock = Clock()
     watch = DriftWatcher(imip.url, "m", now=clock.now)
     for _ in range(100):
-        clock.sleep(load_generator.LOOK_SECONDS / 10)
+        clock.sleep(load_generator.POLL_SECONDS / 10)
         watch.poll()
     assert imip.drift_asked == pytest.approx(11, abs=1)
 
