@@ -1,4 +1,4 @@
-"""A sixth module, added as docs/adding-a-module.md says: its file, its scans and its commands are those of the page."""
+"""A sixth module, added as docs/how-to/add-a-module.md says, with the files, scans and commands of the page."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from training.data.split import read_manifest
 
 NAME = "slice-orientation"
 LABELS = ("Upright", "Turned Left", "Upside Down", "Turned Right")
-PAGE = (REPOSITORY / "docs" / "adding-a-module.md").read_text(encoding="utf-8")
-PACKAGES = ("imip", "monitoring", "serving", "training", "samples")
+PAGE = (REPOSITORY / "docs" / "how-to" / "add-a-module.md").read_text(encoding="utf-8")
+PACKAGES = ("cli", "imip", "monitoring", "serving", "training", "samples")
 COMMANDS = """
 import json, sys
 from pathlib import Path
@@ -38,12 +38,12 @@ artifact = Path("models") / commands[0][1]
 module = load(artifact)
 analysis = analyse(scan.read_bytes(), module)
 reference = artifact_reference(artifact, module.card)
-detectors = detectors.detectors(reference.findings, module.card.possible_labels, DriftSettings())
+warm = detectors.detectors(reference.predictions, module.card.possible_labels, DriftSettings())
 json.dump({
     "label": analysis.prediction.label,
     "probabilities": dict(analysis.prediction.probabilities),
     "heatmaps": analysis.output.heatmaps.shape,
-    "drift": {detector.name: detector(reference.findings).drifted for detector in detectors},
+    "drift": {detector.name: detector(reference.predictions).drifted for detector in warm},
 }, Path("answer.json").open("w"))
 """
 
@@ -81,7 +81,10 @@ def added(tree: Path) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
     """The files before and after the page was followed, and what the new module answers for an upright slice."""
     before = files(tree)
     module, scans = blocks("python")
+    (about,) = blocks("yaml")
     (tree / "imip" / "modules" / "slice_orientation.py").write_text(module, encoding="utf-8")
+    (tree / "models" / NAME).mkdir(parents=True)
+    (tree / "models" / NAME / "about.yaml").write_text(about, encoding="utf-8")
     environment = os.environ | {"BENTOML_HOME": str(tree / "home"), "PYTHONPATH": str(tree)}
     fewer = scans.replace("range(600)", "range(200)")
     for code, *arguments in ((fewer,), (COMMANDS, json.dumps(commands()), "samples/brain-axial.dcm")):
@@ -109,7 +112,7 @@ def test_no_file_that_was_there_changes_and_only_those_of_the_module_are_new(add
         "imip/modules/slice_orientation.py",
         f"training/manifests/{NAME}.csv",
         f"{page}.md",
-        *(f"{artifact}/{name}" for name in ("card.yaml", "model.tflite", "reference.npz")),
+        *(f"{artifact}/{name}" for name in ("about.yaml", "card.yaml", "model.tflite", "reference.npz")),
     }
 
 
@@ -133,7 +136,7 @@ def test_it_is_served_from_the_model_store_before_it_is_shipped(
     code = tmp_path / "code"
     shutil.copytree(tree, code, ignore=shutil.ignore_patterns("models", "docs", "build", "runs", "home"))
     shutil.copy(REPOSITORY / "service.py", code)
-    monkeypatch.setattr("server.REPOSITORY", code)
+    monkeypatch.setattr("tests.support.server.REPOSITORY", code)
     settings = {"IMIP_MODULES": json.dumps([NAME]), "IMIP_WORKERS": "1", "BENTOML_HOME": str(tree / "home")}
     with running(tmp_path, **settings) as server:
         scan = (REPOSITORY / "samples" / "brain-axial.dcm").read_bytes()
