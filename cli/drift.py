@@ -89,7 +89,7 @@ def simulate(
     count: Annotated[int, typer.Option(min=20, help="scans, without a server")] = 200,
     seed: Annotated[int, typer.Option(help="the same seed gives the same scans")] = 0,
 ) -> None:
-    """Cause drifts on purpose: as a table of what the detectors say, or as traffic that shall raise an alert."""
+    """Cause drifts on purpose: as a table of what the detectors say, or as traffic that should raise an alert."""
     import numpy as np
 
     from monitoring.drift.simulation.load_generator import read_folder, traffic
@@ -106,7 +106,7 @@ def simulate(
                 if url:
                     _send_drift(stream, number, f"{one} {level}", module, url, rate, duration)
                 else:
-                    _compute(stream, number, f"{one} {level}", module)
+                    _check_here(stream, number, f"{one} {level}", module)
             except ValueError as fault:
                 raise typer.BadParameter(str(fault)) from fault
 
@@ -135,7 +135,7 @@ def _send_drift(
     typer.echo(f"verdict: {watcher.verdict}" if turned is None else f"verdict: drift, after {turned:.0f} s")
 
 
-def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> None:
+def _check_here(stream: "Iterator[bytes]", number: int, name: str, module: str) -> None:
     from tqdm import tqdm
 
     from imip.inference.predictor import analyse
@@ -150,8 +150,8 @@ def _compute(stream: "Iterator[bytes]", number: int, name: str, module: str) -> 
     predictions = PredictionArrays.of((analyse(scan, model).prediction for scan in scans), used.predictions.names)
     predictions = predictions.take(independent_rows(predictions, used.near_duplicate_limits))
     few = len(predictions) < 2  # a scatter takes two
-    told = "Too few to say anything." if few else _table(checker.results(used, predictions))
-    typer.echo(f"{name}: {len(predictions)} independent predictions of {number}\n{told}")
+    result = "Too few to say anything." if few else _table(checker.results(used, predictions))
+    typer.echo(f"{name}: {len(predictions)} independent predictions of {number}\n{result}")
 
 
 def _described(reference: "Reference") -> str:

@@ -63,8 +63,8 @@ def prune() -> None:
     from monitoring.log import retention
 
     settings = Settings()
-    gone = retention.prune(opened(settings), settings.retention_days, settings.retention_rows)
-    typer.echo(f"{gone} rows deleted.")
+    deleted = retention.prune(opened(settings), settings.retention_days, settings.retention_rows)
+    typer.echo(f"{deleted} rows deleted.")
 
 
 @log.command()

@@ -1,6 +1,6 @@
-"""The database of the prediction log: SQLite in a file by default, PostgreSQL when told; its schema made up to date.
+"""The database of the prediction log: SQLite in a file by default, or PostgreSQL; its schema is kept up to date.
 
-Several processes may start at once: whoever comes first migrates, the others wait and find it done.
+Several processes may start at once: the first one migrates, the others wait and find it done.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 4_937_201  # any number, as long as nothing else takes advisory locks by it
 SQLITE_WAIT_SECONDS = 15.0  # for another writer
 _ALEMBIC = threading.Lock()  # it keeps the migration at hand in global variables
-POSTGRESQL = {  # a database that is gone shall be noticed in seconds, not in TCP's quarter of an hour
+POSTGRESQL = {  # an unreachable database is noticed in seconds, not in TCP's quarter of an hour
     "connect_timeout": 3,
     "tcp_user_timeout": 5_000,  # ms, for what was sent
     "keepalives_idle": 5,  # s, for an answer that is waited for

@@ -1,4 +1,4 @@
-"""From the log's newest rows to the gauges that show them."""
+"""Gauges of what the log's newest rows say."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,16 +9,16 @@ from sqlalchemy import Engine
 from imip.inference.card import Card
 from monitoring import metrics
 from monitoring.drift.checks import Check
-from monitoring.log.queries import extent, last_chances
+from monitoring.log.queries import extent, newest_confidences
 from monitoring.performance.intervals import estimated_accuracy
 from monitoring.performance.weekly import CONFIDENCE_BINS, labelled
 
 LABELLED_SINCE = timedelta(days=30)
-ESTIMATED_FINDINGS = 1_000  # the newest, whatever their age
+ESTIMATED_PREDICTIONS = 1_000  # the newest, whatever their age
 
 
 def show_check(check: Check, window: int, before: Check | None = None) -> None:
-    """Set the gauges to a check; `window` is how many predictions were wanted, `before` the check shown until now."""
+    """Set the gauges to a check; `window` is the size wanted of its window, `before` the check exported until now."""
     module = check.module
     if before is not None and before.reference != check.reference:
         metrics.drift_reference_info.labels(module, before.reference).set(0)
@@ -38,7 +38,7 @@ def show_check(check: Check, window: int, before: Check | None = None) -> None:
 
 
 def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
-    """Set the gauges to what reviewers said lately, and to what the newest confidences let expect."""
+    """Set the gauges to what reviewers said lately, and to the accuracy estimated from the newest confidences."""
     for card in cards:
         counts = labelled(engine, card.module, datetime.now(UTC) - LABELLED_SINCE)
         for predicted in card.possible_labels:
@@ -46,7 +46,7 @@ def show_performance(engine: Engine, cards: Sequence[Card]) -> None:
                 for confidence in CONFIDENCE_BINS:
                     found = counts[predicted, actual, confidence]
                     metrics.labelled_findings.labels(card.module, predicted, actual, confidence).set(found)
-        newest = last_chances(engine, card.module, card.labels, ESTIMATED_FINDINGS)
+        newest = newest_confidences(engine, card.module, card.labels, ESTIMATED_PREDICTIONS)
         if (estimate := estimated_accuracy(np.array(newest))) is not None:
             metrics.estimated_accuracy.labels(card.module).set(estimate.value)
 

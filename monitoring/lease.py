@@ -28,7 +28,7 @@ class Lease:
     def take(self) -> bool:
         """Take the lease or prolong it; return whether it is held now.
 
-        Raises sqlalchemy.exc.SQLAlchemyError if the database is gone.
+        Raises sqlalchemy.exc.SQLAlchemyError if the database is unreachable.
         """
         with self._engine.begin() as connection:
             now = float(connection.execute(NOW[self._engine.dialect.name]).scalar_one())

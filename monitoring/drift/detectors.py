@@ -16,7 +16,7 @@ from imip.settings import DriftSettings
 from monitoring.drift.arrays import CONFIDENCE, PredictionArrays
 from monitoring.drift.checks import Detector, FeatureShift, Result
 
-SEED = 0  # of the permutations; the same window gets the same p-value from whoever computes it
+SEED = 0  # of the permutations; the same window gets the same p-value from every monitor
 SMALLEST = float(np.finfo(np.float32).tiny)  # alibi-detect's p-values are float32 and may underflow
 
 

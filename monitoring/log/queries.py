@@ -1,4 +1,4 @@
-"""The prediction log's reading end. Every query walks an index and is bounded, so none grows with the log."""
+"""Queries of the prediction log. Each reads an index and is bounded, so none grows with the log."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ CHUNK = 1_000  # rows read at once where all are wanted
 
 Position = tuple[datetime, int]  # of a prediction in the log: its time and its number
 
-SHOWN = tuple(column for column in predictions.c if column.name != "embedding")
+LISTED = tuple(column for column in predictions.c if column.name != "embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Filter:
 
 def recent(engine: Engine, wanted: Filter, limit: int, before: Position | None = None) -> list[RowMapping]:
     """Return the newest predictions, without their embeddings, that stand before a position in the log."""
-    return _read(engine, _select(SHOWN, wanted, before=before, descending=True).limit(limit))
+    return _read(engine, _select(LISTED, wanted, before=before, descending=True).limit(limit))
 
 
 def oldest_first(engine: Engine, wanted: Filter, embeddings: bool = False) -> Iterator[RowMapping]:
     """Yield all predictions asked for, in the order of the log, a chunk of rows in memory at a time."""
-    columns = tuple(predictions.c) if embeddings else SHOWN
+    columns = tuple(predictions.c) if embeddings else LISTED
     chunk = _read(engine, _select(columns, wanted).limit(CHUNK))
     while chunk:
         yield from chunk
@@ -48,8 +48,8 @@ def newest(engine: Engine, module: str, version: str, rows: int, wanted: Filter 
     return _read(engine, select(last).where(last.c.version == version).order_by(last.c.at, last.c.id))
 
 
-def last_chances(engine: Engine, module: str, labels: Collection[str], most: int) -> list[float]:
-    """Return how likely each of a module's newest answers is right: the confidence in a label, 0 of an abstention."""
+def newest_confidences(engine: Engine, module: str, labels: Collection[str], most: int) -> list[float]:
+    """Return the confidence of each of a module's newest predictions that it is right: 0 of an abstention."""
     c = predictions.c
     query = _select((c.label, c.confidence), Filter(module), descending=True).limit(most)
     with engine.execution_options(reading=True).connect() as connection:

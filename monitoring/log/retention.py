@@ -1,4 +1,4 @@
-"""What the prediction log forgets: rows too old and rows too many, in small transactions between which others write."""
+"""Retention: rows too old and rows too many are deleted, in small transactions between which others write."""
 
 import time
 from collections.abc import Iterator
@@ -17,14 +17,17 @@ REST_SECONDS = 0.05  # between two transactions, so that predictions come first
 def prune(engine: Engine, days: float, rows: int) -> int:
     """Delete predictions, feedback and checks older than `days`, and the oldest beyond `rows` predictions or CHECKS.
 
-    Returns how many rows are gone.
+    Returns how many rows were deleted.
     """
     oldest = datetime.now(UTC) - timedelta(days=days)
-    gone = sum(_batches(engine, predictions, predictions.c.at < oldest))
-    gone += sum(_batches(engine, drift_checks, drift_checks.c.at < oldest))
-    gone += sum(_batches(engine, feedback, feedback.c.predicted_at < oldest))
-    gone += sum(_batches(engine, predictions, predictions.c.id < _first_to_keep(engine, predictions, rows)))
-    return gone + sum(_batches(engine, drift_checks, drift_checks.c.id < _first_to_keep(engine, drift_checks, CHECKS)))
+    expired = (
+        (predictions, predictions.c.at < oldest),
+        (drift_checks, drift_checks.c.at < oldest),
+        (feedback, feedback.c.predicted_at < oldest),
+        (predictions, predictions.c.id < _first_to_keep(engine, predictions, rows)),
+        (drift_checks, drift_checks.c.id < _first_to_keep(engine, drift_checks, CHECKS)),
+    )
+    return sum(sum(_batches(engine, table, condition)) for table, condition in expired)
 
 
 def _first_to_keep(engine: Engine, table: Table, rows: int) -> int:
@@ -36,12 +39,12 @@ def _first_to_keep(engine: Engine, table: Table, rows: int) -> int:
 
 def _batches(engine: Engine, table: Table, condition: ColumnElement[bool]) -> Iterator[int]:
     key = table.primary_key.columns[0]
-    doomed = select(key).where(condition).limit(BATCH)
+    batch = select(key).where(condition).limit(BATCH)
     while True:
         with engine.begin() as connection:
-            gone = connection.execute(delete(table).where(key.in_(doomed.scalar_subquery()))).rowcount
-        metrics.log_pruned.inc(gone)
-        yield gone
-        if gone < BATCH:
+            deleted = connection.execute(delete(table).where(key.in_(batch.scalar_subquery()))).rowcount
+        metrics.log_pruned.inc(deleted)
+        yield deleted
+        if deleted < BATCH:
             return
         time.sleep(REST_SECONDS)

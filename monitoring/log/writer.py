@@ -1,9 +1,9 @@
-"""The prediction log's writing end: many predictions, one transaction, and nothing acknowledged before its commit.
+"""The writer of the prediction log: many predictions, one transaction, and nothing acknowledged before its commit.
 
 Each API worker has one writer thread. It takes whatever waits, commits it at once and only then lets the answers
-go, so that under load the cost of a commit is shared (group commit, as databases do it themselves: Helland et al.
-1987, "Group commit timers and high volume transaction systems"). While the database is gone, predictions are
-refused or spooled to a journal, by setting.
+leave, so that under load the cost of a commit is shared (group commit, as databases do it themselves: Helland et al.
+1987, "Group commit timers and high volume transaction systems"). While the database is unreachable, predictions
+are refused or spooled to a journal, by setting.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from monitoring.log.rows import insert, to_row
 
 BATCH = 256  # rows of one transaction at most
 PROBE = "log-probe"
-PROBE_SECONDS = 1.0  # between looks whether a database that was gone is back, or the journal holds something
+PROBE_SECONDS = 1.0  # between checks whether a lost database is back, or the journal holds something
 
 Waiting = tuple[Prediction, "Future[None]"]
 
@@ -40,7 +40,7 @@ class PredictionLog:
     """Takes the predictions of one worker."""
 
     def __init__(self, engine: Engine, journal: Journal | None = None, spools: bool = True) -> None:
-        """`journal`: what waits there is replayed. `spools`: while the database is gone predictions go there, too;
+        """`journal`: what waits there is replayed. `spools`: predictions go there while the database is unreachable;
         without it, or without a journal, they are refused.
         """
         self.engine, self._journal, self._spools = engine, journal, spools and journal is not None
@@ -154,7 +154,7 @@ class PredictionLog:
         log.error("the prediction log cannot be written", extra={"fields": {"fault": kind}})
 
     def _recover(self) -> None:
-        """Look whether a database that was gone is back, and give it what waits in the journal."""
+        """Check whether a lost database is back, and move to it what waits in the journal."""
         while not self._closing.wait(PROBE_SECONDS):
             try:
                 if self._journal is not None:
@@ -164,7 +164,7 @@ class PredictionLog:
                     log.info("the prediction log can be written again")
                 if self._journal is not None:
                     self._replay(self._journal)
-            except Exception:  # noqa: BLE001 (whatever it is, it was told as the log was lost, and may be over next time)
+            except Exception:  # noqa: BLE001 (it was logged when the log was lost, and may be over next time)
                 continue
 
     def _replay(self, journal: Journal) -> None:

@@ -47,7 +47,7 @@ class ConfidenceBin:
 
 @dataclass(frozen=True, slots=True)
 class WeekPerformance:
-    """One model version in one week, by the time of the predictions. Labelled ones are seldom a random sample."""
+    """One model version in one week, by the time of the predictions. Labelled ones are rarely a random sample."""
 
     week: Annotated[date, Field(description="its Monday; weeks begin at 00:00 UTC")]
     version: str

@@ -1,6 +1,6 @@
 """How well a module does: counted where reviewers gave labels, estimated from calibrated confidences where not.
 
-Labelled predictions are seldom a random sample: reviewers look where they doubt. Estimates see every prediction, but
+Labelled predictions are rarely a random sample: reviewers look where they doubt. Estimates see every prediction, but
 trust the model's own calibration. Neither replaces the other, so both are given. An abstention is not a right answer,
 and says nothing of calibration. The database adds up, whole weeks at once; what reaches Python grows with labels and
 versions, never with rows.
@@ -36,7 +36,7 @@ def labelled(engine: Engine, module: str, since: datetime) -> Counter[Labelled]:
 
 
 def performance(engine: Engine, module: str, since: datetime, until: datetime | None = None) -> list[WeekPerformance]:
-    """Judge each model version in each week, from the one that holds `since` to the one that holds `until`.
+    """Measure each model version in each week, from the one that holds `since` to the one that holds `until`.
 
     Both are aware; without `until` the running week is the last. Weeks are whole ISO weeks in UTC; one without
     predictions or labels is left out. Oldest first, then by version.
@@ -45,7 +45,7 @@ def performance(engine: Engine, module: str, since: datetime, until: datetime | 
     end = _monday(min(until or now, now)) + WEEK
     with engine.execution_options(reading=True).connect() as connection:
         weeks = _weeks(connection, module, _monday(since), end)
-        return [one for week in weeks for one in _judge_week(connection, module, week)]
+        return [one for week in weeks for one in _performances(connection, module, week)]
 
 
 def _monday(moment: datetime) -> datetime:
@@ -99,11 +99,11 @@ class _Week:
     expected: dict[tuple[str, str], _Sum] = field(default_factory=dict)  # by label given, then the possibly actual
 
 
-def _judge_week(connection: Connection, module: str, week: datetime) -> list[WeekPerformance]:
+def _performances(connection: Connection, module: str, week: datetime) -> list[WeekPerformance]:
     versions: defaultdict[str, _Week] = defaultdict(_Week)
     _add_labelled(connection, module, week, versions)
     _add_expected(connection, module, week, versions)
-    return [_judge(week.date(), version, versions[version]) for version in sorted(versions)]
+    return [_week_performance(week.date(), version, versions[version]) for version in sorted(versions)]
 
 
 def _add_labelled(connection: Connection, module: str, week: datetime, versions: defaultdict[str, _Week]) -> None:
@@ -136,7 +136,7 @@ def _add_expected(connection: Connection, module: str, week: datetime, versions:
                 versions[version].expected[given, name] = _Sum(total, variance)
 
 
-def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
+def _week_performance(week: date, version: str, seen: _Week) -> WeekPerformance:
     confusion: Counter[tuple[str, str]] = Counter()  # (actual, predicted)
     for cell in seen.cells:
         confusion[cell.actual, cell.predicted] += cell.n
@@ -153,7 +153,7 @@ def _judge(week: date, version: str, seen: _Week) -> WeekPerformance:
         labelled=n,
         confusion={actual: {given: confusion[actual, given] for given in names} for actual in names} if n else {},
         accuracy=wilson(sum(confusion[name, name] for name in names), n),
-        labels=tuple(_judge_label(name, names, confusion, seen) for name in names),
+        labels=tuple(_label_performance(name, names, confusion, seen) for name in names),
         expected_calibration_error=_calibration_error(calibration),
         brier_score=_mean([cell.squared_error for cell in chosen], sum(cell.n for cell in chosen)),
         calibration=calibration,
@@ -165,7 +165,9 @@ def _mean(sums: list[float], n: int) -> float | None:
     return sum(sums) / n if n else None
 
 
-def _judge_label(name: str, names: list[str], confusion: Counter[tuple[str, str]], seen: _Week) -> LabelPerformance:
+def _label_performance(
+    name: str, names: list[str], confusion: Counter[tuple[str, str]], seen: _Week
+) -> LabelPerformance:
     hits = confusion[name, name]
     actual = sum(confusion[name, given] for given in names)
     predicted = sum(confusion[other, name] for other in names)

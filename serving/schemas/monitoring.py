@@ -11,7 +11,7 @@ from monitoring.performance.feedback import Comment, ReviewerRole
 from monitoring.performance.types import WeekPerformance
 from serving.schemas.answer import Answer
 
-SHOWN = tuple(name for name in LOGGED if name != "embedding")
+LISTED = tuple(name for name in LOGGED if name != "embedding")
 HINTS = get_type_hints(Prediction, include_extras=True)
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ else:
         "LoggedPrediction",
         __base__=Answer,
         __doc__="One answered prediction as the log keeps it. No scan, no name, no address.",
-        **{name: (HINTS[name], ...) for name in SHOWN},
+        **{name: (HINTS[name], ...) for name in LISTED},
     )
 
 

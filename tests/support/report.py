@@ -13,7 +13,7 @@ from monitoring.reports.page import drift_report
 from tests.support.drift import check_of
 
 MADE = datetime(2025, 3, 1, 12, tzinfo=UTC)
-SOUGHT = ("Tumor",)
+TARGET_LABELS = ("Tumor",)
 TUMOR = LabelPerformance(
     label="Tumor",
     predicted=22,
@@ -80,4 +80,4 @@ def report(
     reference: PredictionArrays, window: PredictionArrays, drifted: Collection[str] = (), *, mmd: bool = False
 ) -> str:
     """The page of such a check."""
-    return drift_report(check_on(reference, window, drifted, mmd=mmd), reference, window, [WEEK], SOUGHT)
+    return drift_report(check_on(reference, window, drifted, mmd=mmd), reference, window, [WEEK], TARGET_LABELS)

@@ -22,11 +22,11 @@ from imip.scan.read import read_scan
 from monitoring.drift.simulation.distortions import DRIFTS, SEVERITIES, distort
 from tools.benchmarks.server import REPOSITORY, Server, print_progress, serving, throughput
 
-PLAIN, LOGGED, WATCHED = "without the log", "with the log", "with the log and drift checks"
+PLAIN, LOGGED, CHECKED = "without the log", "with the log", "with the log and drift checks"
 SCANS = 1_000
 CLIENTS = 6  # a worker's, so that none of its parts ever waits for work
 TARGET = {PLAIN: "tools.benchmarks.unlogged:service"}
-SETTINGS = {WATCHED: {"IMIP_DRIFT_MONITOR": "beside"}}
+SETTINGS = {CHECKED: {"IMIP_DRIFT_MONITOR": "beside"}}
 ROOM = {"IMIP_MAX_IN_FLIGHT": "64"}  # should one worker get most of the clients, none is sent away
 
 
@@ -39,22 +39,22 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     scans = scans_of(options.data) if options.data else different_scans()
-    loads: dict[str, list[Load]] = {name: [] for name in (PLAIN, LOGGED, WATCHED)}
+    loads: dict[str, list[Load]] = {name: [] for name in (PLAIN, LOGGED, CHECKED)}
     checks = []
     with ExitStack() as stack:
         servers = {name: started(stack, name, options.workers) for name in loads}
-        throughput(servers[WATCHED], "/predict", scans, len(scans), 4)
+        throughput(servers[CHECKED], "/predict", scans, len(scans), 4)
         print_progress("Waiting for the first drift check, which loads TensorFlow ...")
-        checks.append(wait_for_check(servers[WATCHED]))
+        checks.append(wait_for_check(servers[CHECKED]))
         for number in range(options.rounds):
             print_progress(f"round {number + 1} of {options.rounds}")
             sent = np.roll(np.arange(len(scans)), -number * options.requests)[: options.requests]
             for name, server in servers.items():
                 loads[name].append(load(server, [scans[index] for index in sent], CLIENTS * options.workers))
-            checks.append(wait_for_check(servers[WATCHED]))
+            checks.append(wait_for_check(servers[CHECKED]))
     print(table(loads))
     last = checks[-1]
-    print(f"Last check: {last['window_size']} against {last['reference_size']} findings in {last['seconds']:.2f} s;")
+    print(f"Last check: {last['window_size']} against {last['reference_size']} predictions in {last['seconds']:.2f} s;")
     print(f"{len({check['at'] for check in checks})} of {len(checks)} looks found another check.")
 
 

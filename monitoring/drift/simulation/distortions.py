@@ -1,4 +1,4 @@
-"""The drifts of looks we can cause on purpose: what another scanner, protocol or archive does to every slice.
+"""Distortions that simulate drift: what another scanner, protocol or archive does to every slice.
 
 A drift has one parameter and five severities, from barely visible to gross. A severity stands for a whole stream:
 scans differ only in what chance decides (noise, a field's direction, a shift), drawn from the generator given,

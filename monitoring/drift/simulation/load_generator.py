@@ -25,13 +25,13 @@ from monitoring.drift.simulation.scenarios import alter, choose
 
 JPEG_QUALITY = 95  # of a distorted scan that came as JPEG; compression is a drift of its own
 TIMEOUT_SECONDS = 60.0  # of a scan
-POLL_TIMEOUT_SECONDS = 5.0  # of a question for the verdict: it holds up the scans
+POLL_TIMEOUT_SECONDS = 5.0  # of a request for the verdict, which delays the scans
 TRIES = 5  # of one scan at a server that is full
 BUSY = (429, 503)
 PAUSE_SECONDS = 1.0  # where a full server does not say how long
 LONGEST_PAUSE_SECONDS = 30.0  # whatever a full server asks for
-SILENT_IN_A_ROW = 5  # requests without an answer, after which the server counts as gone
-POLL_SECONDS = 2.0  # between two requests of the verdict
+UNANSWERED_IN_A_ROW = 5  # requests without an answer, after which the server counts as unreachable
+POLL_SECONDS = 2.0  # between two requests for the verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Folder(NamedTuple):
 
 
 def read_folder(folder: Path) -> Folder:
-    """Read every scan in and below a folder, told by its bytes alone, in the order of their paths."""
+    """Read every scan in and below a folder, recognised by its bytes alone, in the order of their paths."""
     scans: list[SourceScan] = []
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
@@ -95,11 +95,11 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     retries: int = 0  # a full server was asked again
-    silent: int = 0  # scans without an answer: connection lost or timed out
+    unanswered: int = 0  # scans without an answer: connection lost or timed out
 
     @property
     def sent(self) -> int:
-        return self.statuses.total() + self.silent
+        return self.statuses.total() + self.unanswered
 
 
 class Pace:
@@ -129,7 +129,7 @@ class Pace:
             self._sleep(early)
 
     def pause(self, seconds: float) -> None:
-        """Sleep and put off all that is due, so that a full server meets no crowd afterwards."""
+        """Sleep and put off all that is due, so that a full server gets no burst afterwards."""
         self._sleep(seconds)
         self._paused += seconds
 
@@ -145,10 +145,10 @@ def send(
 ) -> Tally:
     """Send scans one after another until there are no more or the time is up; `track` is called after each.
 
-    Raises httpx.TransportError if the server is gone, and ValueError if what answers there is not IMIP.
+    Raises httpx.TransportError if the server cannot be reached, and ValueError if what answers there is not IMIP.
     """
     tally = Tally()
-    silence = 0
+    in_a_row = 0
     with _client(url, TIMEOUT_SECONDS) as client:
         for scan in scans:
             pace.wait()
@@ -156,12 +156,12 @@ def send(
                 break
             try:
                 answer = _predict(client, scan, module, pace, tally)
-                silence = 0
+                in_a_row = 0
                 _count(answer, tally)
             except httpx.TransportError:
-                silence += 1
-                tally.silent += 1
-                if silence >= SILENT_IN_A_ROW:
+                in_a_row += 1
+                tally.unanswered += 1
+                if in_a_row >= UNANSWERED_IN_A_ROW:
                     raise
             track(tally)
     return tally

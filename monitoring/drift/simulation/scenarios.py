@@ -1,7 +1,7 @@
-"""The drifts of composition we can cause on purpose: which scans arrive, rather than how a scanner shows them.
+"""Drift scenarios that change which scans arrive, rather than how a scanner shows them.
 
-Here also stands the one way to a drifted stream of either sort: `choose` draws the scans, `alter` changes those
-that the drift touches.
+Here also stands the one way to a drifted stream of either kind: `choose` draws the scans, `alter` changes those
+that the drift affects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,13 +71,13 @@ def choose(labels: Sequence[str], kind: str, severity: int, count: int, rng: Rng
     if kind in DRIFTS:
         DRIFTS[kind].levels.at(severity)
         return [Draw(int(index), True) for index in order]
-    touched = rng.random(count) < MIXES[kind].shares.at(severity)
+    affected = rng.random(count) < MIXES[kind].shares.at(severity)
     if kind == "class-mix":
-        order, touched = _favour(np.asarray(labels), order, touched, rng), np.zeros(count, np.bool_)
+        order, affected = _favour(np.asarray(labels), order, affected, rng), np.zeros(count, np.bool_)
     if kind == "repeated-patient":
         few = rng.permutation(len(labels))[:PATIENTS]
-        order[touched] = _rounds(few, int(touched.sum()), rng)
-    return [Draw(int(index), bool(altered)) for index, altered in zip(order, touched, strict=True)]
+        order[affected] = _rounds(few, int(affected.sum()), rng)
+    return [Draw(int(index), bool(altered)) for index, altered in zip(order, affected, strict=True)]
 
 
 def alter(pixels: Slice, kind: str, severity: int, rng: Rng) -> Slice:
@@ -109,14 +109,14 @@ def _rounds(pool: NDArray[np.intp], count: int, rng: Rng) -> NDArray[np.intp]:
 
 
 def _favour(
-    labels: NDArray[np.str_], order: NDArray[np.intp], touched: NDArray[np.bool_], rng: Rng
+    labels: NDArray[np.str_], order: NDArray[np.intp], affected: NDArray[np.bool_], rng: Rng
 ) -> NDArray[np.intp]:
-    """Replace the touched draws by draws of the most common label, each label drawn without replacement."""
+    """Replace the affected draws by draws of the most common label, each label drawn without replacement."""
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2:
         raise ValueError("A class mix cannot change with scans of one label only; give a folder with one per label.")
     common = labels == names[counts.argmax()]
-    favoured = common[order] | touched
+    favoured = common[order] | affected
     shifted = order.copy()
     shifted[favoured] = _rounds(np.flatnonzero(common), int(favoured.sum()), rng)
     shifted[~favoured] = _rounds(np.flatnonzero(~common), int((~favoured).sum()), rng)
@@ -124,7 +124,7 @@ def _favour(
 
 
 def _next_slice(pixels: Slice, rng: Rng) -> Slice:
-    """Return the slice beside this one, as it were: shifted by a pixel or two, with noise of its own."""
+    """Return something like the neighbouring slice: shifted by a pixel or two, with noise of its own."""
     rows, columns = rng.integers(-SHIFT, SHIFT + 1, 2)
     moved = np.roll(pixels, (rows, columns), axis=(0, 1)) + rng.normal(0, GRAIN, pixels.shape)
     return np.asarray(np.clip(np.round(moved), 0, 255), np.uint8)

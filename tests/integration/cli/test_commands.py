@@ -160,16 +160,16 @@ def test_what_is_too_old_or_too_much_is_pruned(database: Engine, monkeypatch: py
     assert said("log", "prune") == "15 rows deleted.\n"
 
 
-def test_performance_is_told_by_week(database: Engine) -> None:
+def test_performance_is_reported_by_week(database: Engine) -> None:
     tumors = sample(40).take(np.flatnonzero(sample(40).labels == "Tumor")[:4])
     requests = enter(database, tumors)
     for request, actual in zip(requests, ("Tumor", "Tumor", "Tumor", "No Tumor"), strict=True):
         give(database, request, actual)
-    told = said("performance")
-    assert f"version {CARD.version}: 4 predictions" in told
-    assert "measured on 4 labels   75.0%" in told
-    assert "Tumor: sensitivity 100.0%" in told and "precision 75.0%" in told
-    assert "estimated accuracy" in told
+    output = said("performance")
+    assert f"version {CARD.version}: 4 predictions" in output
+    assert "measured on 4 labels   75.0%" in output
+    assert "Tumor: sensitivity 100.0%" in output and "precision 75.0%" in output
+    assert "estimated accuracy" in output
     assert said("performance", "--module", "another") == ""
 
 
@@ -190,15 +190,15 @@ class TestDrift:
 
     def test_a_check_of_more_of_the_same_ends_well(self, database: Engine) -> None:
         enter(database, sample(60))
-        told = said("drift", "check")
-        assert f"against reference {REFERENCE.version} of {len(REFERENCE.predictions)}" in told
-        assert "shifted features: none" in told
-        assert [line.split()[-1] for line in told.splitlines() if line.startswith(("mmd", "ks", "chi2"))] == ["-"] * 3
+        output = said("drift", "check")
+        assert f"against reference {REFERENCE.version} of {len(REFERENCE.predictions)}" in output
+        assert "shifted features: none" in output
+        assert [line.split()[-1] for line in output.splitlines() if line.startswith(("mmd", "ks", "chi2"))] == ["-"] * 3
 
     def test_a_check_of_drifted_predictions_exits_with_3_and_names_what_shifted(self, database: Engine) -> None:
         enter(database, shifted(sample(60)))
-        told = said("drift", "check", status=DRIFTED)
-        assert "sharpness" in told.splitlines()[-1]
+        output = said("drift", "check", status=DRIFTED)
+        assert "sharpness" in output.splitlines()[-1]
         check = checks.latest(database, MODULE, CARD.version, "manual")
         assert check is not None and check.drifted
         assert checks.latest(database, MODULE, CARD.version) is None
@@ -218,8 +218,8 @@ class TestDrift:
     def test_a_reference_is_used_only_after_a_yes(self, database: Engine) -> None:
         enter(database, shifted(sample(60)))
         for answer in ("n\n", "\n", ""):
-            told = said("drift", "reference", "--from", moment(1), status=1, answer=answer)
-            assert "Use it?" in told and "the artifact's own" in told and "drift" in told
+            output = said("drift", "reference", "--from", moment(1), status=1, answer=answer)
+            assert "Use it?" in output and "the artifact's own" in output and "drift" in output
             assert in_use(database) == REFERENCE.version
         said("drift", "reference", "--from", moment(1), answer="y\n")
         assert in_use(database) != REFERENCE.version
@@ -228,8 +228,8 @@ class TestDrift:
         enter(database, shifted(sample(60)))
         said("drift", "reference", "--from", moment(1), "--yes")
         assert in_use(database) in said("drift", "check")
-        told = said("drift", "reference", "--shipped", "--yes")
-        assert f"In use: {in_use(database)}" not in told
+        output = said("drift", "reference", "--shipped", "--yes")
+        assert f"In use: {in_use(database)}" not in output
         assert in_use(database) == REFERENCE.version
         assert REFERENCE.version in said("drift", "check", status=DRIFTED)
 
@@ -238,17 +238,17 @@ class TestDrift:
         assert in_use(database) == REFERENCE.version
 
     def test_a_drift_is_simulated_without_a_server(self, database: Engine, scans: Path) -> None:
-        told = said("drift", "simulate", scans, "--kind", "blur", "--severity", "5", "--count", "20")
-        assert "20 scans; 1 files hold no readable scan" in told
-        assert "blur 5: " in told and "independent predictions of 20" in told
-        assert any(line.startswith("ks ") and line.endswith(" drift") for line in told.splitlines())
+        output = said("drift", "simulate", scans, "--kind", "blur", "--severity", "5", "--count", "20")
+        assert "20 scans; 1 files hold no readable scan" in output
+        assert "blur 5: " in output and "independent predictions of 20" in output
+        assert any(line.startswith("ks ") and line.endswith(" drift") for line in output.splitlines())
         with database.begin() as connection:
             assert connection.execute(delete(predictions)).rowcount == 0
 
     def test_a_simulation_of_one_scan_over_and_over_says_too_little(self, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "one.png"), head(7))
-        told = said("drift", "simulate", tmp_path, "--kind", "none", "--severity", "1", "--count", "20")
-        assert "none 1: 1 independent predictions of 20\nToo few to say anything." in told
+        output = said("drift", "simulate", tmp_path, "--kind", "none", "--severity", "1", "--count", "20")
+        assert "none 1: 1 independent predictions of 20\nToo few to say anything." in output
 
 
 @pytest.fixture
@@ -272,11 +272,11 @@ def test_an_unknown_kind_of_drift_is_refused_with_those_there_are(scans: Path) -
     assert "blur" in message
 
 
-def test_a_folder_without_a_scan_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_scan_is_reported(tmp_path: Path) -> None:
     assert "0 scans" in said("drift", "simulate", tmp_path, "--kind", "blur", "--severity", "1", status=1)
 
 
-def test_a_server_that_does_not_answer_is_told(scans: Path) -> None:
+def test_a_server_that_does_not_answer_is_reported(scans: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     options = ["--kind", "none", "--severity", "1", "--url", url, "--rate", "100", "--duration", "1"]
     assert "does not answer: ConnectError" in said("drift", "simulate", scans, *options, status=1)
@@ -295,10 +295,10 @@ def test_a_simulation_against_a_slow_server_ends_in_time(scans: Path) -> None:
         threading.Thread(target=slow.serve_forever).start()
         options = ["--url", f"http://127.0.0.1:{slow.server_port}", "--rate", "20", "--duration", "1"]
         try:
-            told = said("drift", "simulate", scans, "--kind", "none", "--severity", "1", *options)
+            output = said("drift", "simulate", scans, "--kind", "none", "--severity", "1", *options)
         finally:
             slow.shutdown()
-    sent = re.search(r"(\d+) scans sent", told)
+    sent = re.search(r"(\d+) scans sent", output)
     assert sent is not None and 1 <= int(sent[1]) <= 5
 
 
@@ -316,8 +316,8 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, library, None)
-    told = said(*command.split(), status=1)
-    assert library in told and f"extra `{extra}`" in told
+    output = said(*command.split(), status=1)
+    assert library in output and f"extra `{extra}`" in output
     assert not (tmp_path / "out").exists()
 
 
@@ -325,8 +325,8 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
 def test_a_report_is_written_with_the_verdict_of_a_check(database: Engine, tmp_path: Path) -> None:
     pytest.importorskip("evidently", reason="comes with the extra `report`")
     enter(database, shifted(sample(60)))
-    told = said("report", "drift", "--out", tmp_path / "page.html")
-    assert told == f"60 predictions against {len(REFERENCE.predictions)}: page.html\n"
+    output = said("report", "drift", "--out", tmp_path / "page.html")
+    assert output == f"60 predictions against {len(REFERENCE.predictions)}: page.html\n"
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"{REFERENCE.version}, {len(REFERENCE.predictions)} predictions" in page and CARD.version in page
     assert "<h2>Drift</h2>" in page and "sharpness" in page

@@ -174,7 +174,7 @@ def test_of_two_monitors_one_computes_and_the_other_shows_the_same(
     database: Engine, start: Start, checker: FakeChecker
 ) -> None:
     second = FakeChecker(checker.card.module)
-    second.settings = DriftSettings(window=25)  # tells the gauges' writers apart
+    second.settings = DriftSettings(window=25)  # so that the gauges show which monitor wrote them
     start(checker)
     wait_for(has_lease(database), SOON)
     start(second)

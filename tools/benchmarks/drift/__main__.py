@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write docs/explanation/drift.md and its plots")
     options = parser.parse_args()
     if options.write and options.module != MODULE:
-        parser.error(f"docs/explanation/drift.md tells of {MODULE}")
+        parser.error(f"docs/explanation/drift.md is about {MODULE}")
     return options
 
 

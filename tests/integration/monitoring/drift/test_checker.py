@@ -23,7 +23,7 @@ SETTINGS = DriftSettings(window=30, every=EVERY, seconds=60.0)
 
 
 class Clock:
-    """Stands in for time.monotonic; moves when told."""
+    """Stands in for time.monotonic; moves when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1000.0

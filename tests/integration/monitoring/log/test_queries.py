@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, RowMapping, event
 
 from monitoring.log import queries
-from monitoring.log.queries import Filter, Position, last_chances, newer, newest, oldest_first, recent
+from monitoring.log.queries import Filter, Position, newer, newest, newest_confidences, oldest_first, recent
 from tests.support.logged import AT, log, prediction
 
 MODULE, OTHER, RARE, SILENT = "brain-tumor", "dementia", "stroke", "silent"
@@ -106,7 +106,7 @@ def test_all_rows_come_in_order_beyond_one_chunk(database: Engine, monkeypatch: 
     assert {row["embedding"] for row in oldest_first(database, Filter(), embeddings=True)} == {b"\x00\x3c"}
 
 
-def test_newest_looks_at_no_more_rows_than_told(database: Engine) -> None:
+def test_newest_looks_at_no_more_rows_than_asked(database: Engine) -> None:
     rows = [tumor(AT + SECOND * number, version="12"[number % 2]) for number in range(10)]
     ids = log(database, *rows, prediction({"Healthy": 1.0}, at=AT + SECOND * 99, module=OTHER))
     found = newest(database, MODULE, "2", 5)
@@ -128,13 +128,13 @@ def test_newer_counts_no_further_than_asked(database: Engine) -> None:
     assert newer(database, MODULE, places[0], 3) == 3
 
 
-def test_the_last_chances_are_of_the_newest_predictions_and_none_of_an_abstention(database: Engine) -> None:
+def test_the_newest_confidences_are_of_the_newest_predictions_and_none_of_an_abstention(database: Engine) -> None:
     shares = [0.5, 0.6, 0.7, 0.8, 0.9]
     log(database, *(prediction({"Tumor": p, "No Tumor": 1 - p}, at=AT + SECOND * p) for p in reversed(shares)))
     log(database, prediction({"Healthy": 1.0}, module=OTHER, at=AT + SECOND * 9))
-    assert last_chances(database, MODULE, LABELS, 3) == [0.9, 0.8, 0.7]
+    assert newest_confidences(database, MODULE, LABELS, 3) == [0.9, 0.8, 0.7]
     log(database, prediction({"Tumor": 0.6, "No Tumor": 0.4}, label="Ambiguous", at=AT + SECOND * 9))
-    assert last_chances(database, MODULE, LABELS, 2) == [0.0, 0.9]
+    assert newest_confidences(database, MODULE, LABELS, 2) == [0.0, 0.9]
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ QUERIES: dict[str, Callable[[Engine], object]] = {
     "newer": lambda engine: newer(engine, MODULE, MIDDLE, ROWS),
     "newer than a late one": lambda engine: newer(engine, MODULE, LATE, ROWS),
     "newer of a module that is silent": lambda engine: newer(engine, SILENT, MIDDLE, ROWS),
-    "last chances of a module that is silent": lambda engine: last_chances(engine, SILENT, LABELS, ROWS),
-    "last chances": lambda engine: last_chances(engine, MODULE, LABELS, ROWS),
+    "newest confidences of a module that is silent": lambda engine: newest_confidences(engine, SILENT, LABELS, ROWS),
+    "newest confidences": lambda engine: newest_confidences(engine, MODULE, LABELS, ROWS),
     "oldest first": lambda engine: next(oldest_first(engine, Filter())),
     "oldest first of a label": lambda engine: next(oldest_first(engine, Filter(label="Tumor"))),
 }

@@ -61,15 +61,15 @@ def test_a_connection_cut_while_nobody_wrote_is_not_noticed(postgres: Postgres) 
     assert len(kept(engine)) == 2
 
 
-def test_a_lost_connection_is_told_without_the_row_and_opened_again(postgres: Postgres) -> None:
+def test_a_lost_connection_is_reported_without_the_row_and_opened_again(postgres: Postgres) -> None:
     engine = connect(postgres.database())
     migrate(engine)
     insert(engine, [row()])
     with postgres.gone():
         for _ in range(2):
-            with pytest.raises(SQLAlchemyError) as told:
+            with pytest.raises(SQLAlchemyError) as raised:
                 insert(engine, [row(label="Canary")])
-            assert "Canary" not in str(told.value)
+            assert "Canary" not in str(raised.value)
     insert(engine, [row()])
     engine.dispose()
     assert len(kept(engine)) == 2

@@ -24,7 +24,7 @@ PRIOR = 0.3  # of tumors, in what is simulated
 
 
 def binary(tumor: float, **columns: Any) -> dict[str, Any]:
-    """A logged prediction of this probability of a tumor, in the week of MONDAY unless told."""
+    """A logged prediction of this probability of a tumor, in the week of MONDAY by default."""
     return prediction({"Tumor": tumor, "No Tumor": 1 - tumor}, **{"at": MONDAY, **columns})
 
 

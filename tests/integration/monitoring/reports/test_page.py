@@ -15,7 +15,7 @@ from imip.disclaimer import DISCLAIMER
 from monitoring.drift.checks import Result
 from monitoring.reports.page import drift_report
 from tests.support.drift import check_of
-from tests.support.report import NAMES, SOUGHT, TUMOR, WEEK, check_on, predictions, report
+from tests.support.report import NAMES, TARGET_LABELS, TUMOR, WEEK, check_on, predictions, report
 from tests.support.server import REPOSITORY
 
 pytest.importorskip("evidently", reason="comes with the extra `report`")
@@ -172,7 +172,7 @@ def test_lets_no_name_open_a_tag() -> None:
 
 def test_can_be_made_of_a_check_that_looked_at_no_feature() -> None:
     then, now = predictions(40, 0), predictions(30, 1)
-    page = drift_report(check_of((Result("mmd", 0.02, 0.01, 0.005, True),)), then, now, [], SOUGHT)
+    page = drift_report(check_of((Result("mmd", 0.02, 0.01, 0.005, True),)), then, now, [], TARGET_LABELS)
     assert "<h2>Drift</h2>" in page and "0 of 0 features drifted." in page
     drawn = json.dumps(payloads(page))
     assert "label given" in drawn and "Dataset Drift" not in drawn

@@ -92,8 +92,8 @@ def test_a_report_shows_what_was_compared_and_the_weeks_before(
     log(database, prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=CHECK.at - timedelta(weeks=8)))
     compared = comparison()
     assert store.make(database, CARD, compared, weeks=5) == "<p>1</p>"
-    ((check, reference, window, quality, sought),) = drawn
-    assert check is CHECK and sought == CARD.target_labels
+    ((check, reference, window, quality, labels),) = drawn
+    assert check is CHECK and labels == CARD.target_labels
     assert reference is compared.reference.predictions and window is compared.window.predictions
     assert isinstance(quality, list) and [type(week) for week in quality] == [WeekPerformance]
 

@@ -1,4 +1,4 @@
-"""Feedback of an older log is told apart: which of it is on abstentions, also where the prediction was deleted."""
+"""Feedback of an older log: which of it is on abstentions, also where the prediction was deleted."""
 
 from collections.abc import Iterator
 from datetime import datetime

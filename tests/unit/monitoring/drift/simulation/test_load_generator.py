@@ -18,7 +18,7 @@ from monitoring.drift.simulation.load_generator import DriftWatcher, Pace, Tally
 from tests.support.heads import head
 from tests.support.scan_files import mr_bytes, picture_bytes
 
-FINDING = {"label": "Tumor", "warnings": ["out-of-distribution"]}
+PREDICTION = {"label": "Tumor", "warnings": ["out-of-distribution"]}
 
 
 class Clock:
@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.answer(*(self.server.answers.pop(0) if self.server.answers else (200, {}, FINDING)))
+        self.answer(*(self.server.answers.pop(0) if self.server.answers else (200, {}, PREDICTION)))
 
     def do_GET(self) -> None:
         self.server.drift_asked += 1
@@ -149,7 +149,7 @@ def test_png_loses_nothing() -> None:
 
 
 def test_what_is_answered_is_counted_after_each_scan(imip: FakeImip) -> None:
-    imip.answers = [(200, {}, FINDING), (415, {}, {}), (200, {}, {"label": "No Tumor", "warnings": []})]
+    imip.answers = [(200, {}, PREDICTION), (415, {}, {}), (200, {}, {"label": "No Tumor", "warnings": []})]
     sent: list[int] = []
     tally = send(
         imip.url,
@@ -159,7 +159,7 @@ def test_what_is_answered_is_counted_after_each_scan(imip: FakeImip) -> None:
         track=lambda tally: sent.append(tally.sent),
     )
     assert tally.statuses == {200: 2, 415: 1} and tally.labels == {"Tumor": 1, "No Tumor": 1}
-    assert tally.warnings == {"out-of-distribution": 1} and (tally.retries, tally.silent) == (0, 0)
+    assert tally.warnings == {"out-of-distribution": 1} and (tally.retries, tally.unanswered) == (0, 0)
     assert sent == [1, 2, 3]
 
 
@@ -205,7 +205,7 @@ def test_sending_ends_when_the_time_is_up(imip: FakeImip) -> None:
 
 
 def test_a_full_server_is_asked_again_after_the_pause_it_asks_for(imip: FakeImip) -> None:
-    imip.answers = [(200, {}, FINDING), (503, {"Retry-After": "3"}, {})]
+    imip.answers = [(200, {}, PREDICTION), (503, {"Retry-After": "3"}, {})]
     clock = Clock()
     tally = send(imip.url, [b"one", b"two", b"three"], module="m", pace=clock.pace(1))
     assert tally.statuses == {200: 3} and tally.retries == 1
@@ -230,17 +230,17 @@ def test_a_server_that_stays_full_is_counted_and_left_for_the_next_scan(imip: Fa
     assert tally.statuses == {503: 1, 200: 1} and tally.retries == load_generator.TRIES - 1
 
 
-def test_a_server_that_is_gone_ends_the_rehearsal() -> None:
+def test_an_unreachable_server_ends_the_traffic() -> None:
     with FakeImip() as server:
         url = server.url
     seen: list[Tally] = []
     with pytest.raises(httpx.TransportError):
         send(url, [b"scan"] * 50, module="m", pace=Clock().pace(1), track=seen.append)
-    assert seen[-1].silent == load_generator.SILENT_IN_A_ROW and not seen[-1].statuses
+    assert seen[-1].unanswered == load_generator.UNANSWERED_IN_A_ROW and not seen[-1].statuses
 
 
 @pytest.mark.parametrize("answer", [{"hello": "world"}, [1], "text"])
-def test_another_server_is_told_from_imip(imip: FakeImip, answer: Any) -> None:
+def test_another_server_than_imip_is_recognised(imip: FakeImip, answer: Any) -> None:
     imip.answers = [(200, {}, answer)]
     with pytest.raises(ValueError, match="not IMIP"):
         send(imip.url, [b"scan"], module="m", pace=Clock().pace(1))
@@ -256,7 +256,7 @@ def verdict(drifted: bool) -> dict[str, Any]:
     return {"modules": {"m": {"at": "2026-01-01T00:00:00Z", "drifted": drifted}}}
 
 
-def test_a_watch_says_when_the_verdict_first_turned(imip: FakeImip) -> None:
+def test_a_poller_says_when_the_verdict_first_turned(imip: FakeImip) -> None:
     clock = Clock()
     watch = DriftWatcher(imip.url, "m", now=clock.now)
     assert watch.before is None
@@ -280,7 +280,7 @@ def test_drift_that_was_there_before_is_no_turn(imip: FakeImip) -> None:
     assert watch.before is True and watch.turned_after is None
 
 
-def test_a_watch_asks_now_and_then_however_often_it_looks(imip: FakeImip) -> None:
+def test_a_poller_asks_now_and_then_however_often_it_is_called(imip: FakeImip) -> None:
     clock = Clock()
     watch = DriftWatcher(imip.url, "m", now=clock.now)
     for _ in range(100):
@@ -289,7 +289,7 @@ def test_a_watch_asks_now_and_then_however_often_it_looks(imip: FakeImip) -> Non
     assert imip.drift_asked == pytest.approx(11, abs=1)
 
 
-def test_a_watch_on_a_server_that_is_gone_has_no_verdict() -> None:
+def test_a_poller_of_an_unreachable_server_has_no_verdict() -> None:
     with FakeImip() as server:
         url = server.url
     assert DriftWatcher(url, "m").poll() is None
