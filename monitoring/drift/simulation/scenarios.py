@@ -4,7 +4,7 @@ Here also stands the one way to a drifted stream of either kind: `choose` draws 
 that the drift affects.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -87,14 +87,6 @@ def alter(pixels: Slice, kind: str, severity: int, rng: Rng) -> Slice:
     if kind == "repeated-patient":
         return _next_slice(pixels, rng)
     return distort(pixels, kind, severity, rng)
-
-
-def stream(
-    slices: Sequence[Slice], labels: Sequence[str], kind: str, severity: int, count: int, rng: Rng
-) -> Iterator[Slice]:
-    """Draw `count` slices, (H, W) each, as a drift would send them; "none" shuffles only. Raises ValueError."""
-    for scan, altered in choose(labels, kind, severity, count, rng):
-        yield alter(slices[scan], kind, severity, rng) if altered else slices[scan]
 
 
 def _check(kind: str) -> None:

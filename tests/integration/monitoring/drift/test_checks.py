@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from monitoring.drift import checks
 from monitoring.drift.checks import Check, Result
 from monitoring.tables import drift_checks
-from tests.support.drift import CHECK, RESULTS, SHIFTS, check_of
+from tests.support.drift import CHECK, RESULTS, check_of
 from tests.support.logged import AT
 
 
@@ -61,11 +61,6 @@ def test_one_detector_is_enough_for_drift(database: Engine, results: tuple[Resul
     checks.keep(database, check)
     with database.connect() as connection:
         assert connection.execute(select(drift_checks.c.drifted)).scalar_one() is check.drifted is drifted
-
-
-def test_a_check_names_its_features_and_where_it_ends() -> None:
-    assert CHECK.features == SHIFTS
-    assert CHECK.position == (AT - timedelta(microseconds=1), 4711)
 
 
 def test_another_version_of_the_model_has_its_own(database: Engine) -> None:
