@@ -46,7 +46,8 @@ class Monitor:
         """`days` and `rows`: what retention lets the log hold. Without `report`, none is made."""
         self._engine, self._checkers, self._retention, self._report = engine, checkers, (days, rows), report
         self._exported: dict[str, Check] = {}  # by module
-        self._failing: set[str] = set()
+        self._failing: set[str] = set()  # names of work
+        self._computing = False
         self._lease = Lease(engine, MONITOR, uuid.uuid4().hex)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drift-monitor", daemon=True)
@@ -108,7 +109,8 @@ class Monitor:
 
     def _lead(self) -> None:
         """Take or prolong the lease, also while a check takes long, and export the newest checks."""
-        metrics.drift_computing.set(self._computes())
+        self._computing = self._computes()
+        metrics.drift_computing.set(self._computing)
         for checker in self._checkers:
             module = checker.card.module
             check = checks.latest(self._engine, module, checker.card.version)
@@ -117,8 +119,8 @@ class Monitor:
                 self._exported[module] = check
 
     def _check_all(self) -> None:
-        for checker in self._checkers if self._computes() else ():
-            if checker.due():
+        for checker in self._checkers:
+            if self._computing and checker.due():
                 self._check(checker)
 
     def _check(self, checker: DriftChecker) -> None:

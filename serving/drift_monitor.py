@@ -28,7 +28,7 @@ def monitor(settings: Settings, tags: Mapping[str, str]) -> Monitor:
     checkers = [_checker(engine, settings, tag) for tag in tags.values()]
     report = partial(store.make_and_keep, engine) if find_spec("evidently") else None
     if report is None:
-        log.warning("no drift reports are made: Evidently is not installed, the extra `report` brings it")
+        log.warning("no drift reports are made: Evidently, of the extra `report`, is missing")
     return Monitor(engine, checkers, settings.retention_days, settings.retention_rows, report)
 
 
