@@ -23,7 +23,7 @@ from monitoring.database import connect
 from monitoring.drift.simulation.distortions import distort
 from tests.support.programs import program
 from tests.support.scan_files import data_set, dicom_bytes, mr_bytes, png_bytes
-from tests.support.server import REPOSITORY, Server, free_port, half_sent, problem, running, wait_for
+from tests.support.server import REPOSITORY, Server, free_port, half_sent, problem, starting, wait_for
 from tools.benchmarks.drill.environment import use_log_as_reference
 from tools.benchmarks.drill.prometheus import PrometheusServer, running_prometheus
 from tools.benchmarks.phantoms import phantom
@@ -106,8 +106,10 @@ def observed(root: Path) -> Iterator[Observed]:
     database = f"sqlite:///{root / 'predictions.sqlite3'}"
     settings = {"IMIP_DATABASE_URL": database, "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
     with ExitStack() as stack:
-        api = stack.enter_context(running(folders["api"], IMIP_MAX_IN_FLIGHT=str(HELD), **settings))
-        monitor = stack.enter_context(running(folders["monitor"], IMIP_DRIFT_MONITOR="alone", **settings))
+        api = stack.enter_context(starting(folders["api"], IMIP_MAX_IN_FLIGHT=str(HELD), **settings))
+        monitor = stack.enter_context(starting(folders["monitor"], IMIP_DRIFT_MONITOR="alone", **settings))
+        for server in (api, monitor):
+            server.wait_until_ready()
         targets = {
             "imip": [f"127.0.0.1:{api.port}"],
             "imip-drift-monitor": [f"127.0.0.1:{monitor.port}"],

@@ -108,10 +108,17 @@ def total(samples: list[Sample], name: str, **labels: str) -> float:
 @contextmanager
 def running(root: Path, target: str = SERVICE, **settings: str) -> Iterator[Server]:
     """A server of these settings, ready; stopped at the end. Everything it may write lies under `root`."""
+    with starting(root, target, **settings) as server:
+        server.wait_until_ready()
+        yield server
+
+
+@contextmanager
+def starting(root: Path, target: str = SERVICE, **settings: str) -> Iterator[Server]:
+    """A server that may not be ready yet, so that several start at once; stopped at the end."""
     port = free_port()
     server = Server(root, port, launch(root, port, target, **settings))
     try:
-        server.wait_until_ready()
         yield server
     finally:
         server.stop()

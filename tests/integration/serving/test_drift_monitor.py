@@ -16,7 +16,7 @@ from monitoring.drift.reference import Reference
 from monitoring.drift.simulation.distortions import distort
 from monitoring.tables import drift_checks
 from tests.support.postgres import Postgres
-from tests.support.server import Server, running, wait_for
+from tests.support.server import Server, running, starting, wait_for
 from tools.benchmarks.drill.environment import use_log_as_reference
 from tools.benchmarks.phantoms import phantom
 
@@ -45,7 +45,9 @@ def replicas(
     url = postgres.database()
     settings = {"IMIP_DATABASE_URL": url, "IMIP_DRIFT_MONITOR": "beside", "IMIP_DRIFT": RULE, "IMIP_WORKERS": "1"}
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
-    with running(folders[0], **settings) as one, running(folders[1], **settings) as other:
+    with starting(folders[0], **settings) as one, starting(folders[1], **settings) as other:
+        for server in (one, other):
+            server.wait_until_ready()
         send(one, [phantom(seed) for seed in range(200)])
         engine = connect(url)
         made = use_log_as_reference(engine)

@@ -64,7 +64,6 @@ def test_ctrl_c_ends_the_log_in_json_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"IMIP_WORKERS": "none"}, "workers"),
         ({"IMIP_MODULES": '["brain-waves"]'}, "brain-waves"),
         ({"IMIP_LOG_FORMAT": "xml"}, "log_format"),
         ({"IMIP_MODEL_VERSIONS": '{"brain-tumor": "0"}'}, "no version brain-tumor:0"),

@@ -2,13 +2,11 @@
 
 import concurrent.futures
 import contextlib
-import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import numpy as np
-import pytest
 from PIL import Image
 
 from tests.support.scan_files import picture_bytes
@@ -111,23 +109,3 @@ def test_a_server_is_ready_only_once_its_models_are_warm(tmp_path: Path, png: by
         assert sum(timings.values()) < 20 * sum(again.values()) + 100
     finally:
         server.stop()
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "named"),
-    [
-        ("IMIP_MODULES", '["lung"]', "brain-tumor"),
-        ("IMIP_MODEL_VERSIONS", '{"brain-tumor": "nosuch"}', "nosuch"),
-        ("IMIP_MAX_IN_FLIGHT", "0", "max_in_flight"),
-    ],
-)
-def test_a_server_with_a_wrong_setting_stops_and_says_which(
-    tmp_path: Path, setting: str, value: str, named: str
-) -> None:
-    process = launch(tmp_path, free_port(), **{setting: value})
-    try:
-        assert process.wait(60) != 0
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    assert named in (tmp_path / "log").read_text()
