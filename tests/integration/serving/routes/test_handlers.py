@@ -1,48 +1,21 @@
 """The routes beside the inferences: logged predictions, feedback, performance, drift, and their faults."""
 
-import asyncio
 import itertools
-import logging
 import socket
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, insert
-from sqlalchemy.exc import SQLAlchemyError
 
 from imip.disclaimer import DISCLAIMER
-from imip.errors import ReportUnavailable
-from imip.inference.artifact import read_card
 from imip.inference.features import FEATURES
-from imip.settings import Settings
-from monitoring.database import connect, migrate
-from monitoring.drift import checks
-from monitoring.drift.checks import Check
-from monitoring.lease import MONITOR, Lease
-from monitoring.tables import drift_reports
-from serving import application
-from serving.middleware.requests import CLIENT_CLOSED, RequestMiddleware
-from serving.routes import handlers, queries
-from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Queries
-from serving.schemas.meta import meta
-from serving.schemas.monitoring import Performance
-from tests.support.logged import log, prediction
-from tests.support.server import REPOSITORY, Server, answer_on, half_sent, problem, wait_for
+from serving.middleware.requests import CLIENT_CLOSED
+from tests.support.answers import predict
+from tests.support.server import Server, answer_on, half_sent, problem, wait_for
 
-CARD = read_card(REPOSITORY / "models" / "brain-tumor")
-MODULE = CARD.module
-META = meta([CARD], Settings())
 WEEKS = itertools.count(100)  # an answer on so many weeks was never asked for, and so is none that was kept
-
-
-def predict(server: Server, scan: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = server.http.post("/predict", files={"file": scan}).json()
-    return answer
 
 
 def page(server: Server, **query: object) -> dict[str, Any]:
@@ -241,115 +214,3 @@ def test_without_a_monitor_drift_says_so_and_no_report_is_promised(server: Serve
     }
     body = problem(server.http.get("/reports/drift"), 503)
     assert body["type"] == "urn:imip:problem:report-unavailable"
-
-
-def test_the_openapi_page_shows_that_a_report_may_be_awaited(server: Server) -> None:
-    document = server.http.get("/docs.json").json()
-    awaited = document["paths"]["/reports/drift"]["get"]["responses"]["202"]
-    assert awaited["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/Awaited"}}}
-    assert set(document["components"]["schemas"]["Awaited"]["properties"]) == {"status", "detail"}
-    assert "408" in document["paths"]["/feedback"]["post"]["responses"]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An empty prediction log."""
-    made = connect(f"sqlite:///{tmp_path / 'predictions.sqlite3'}")
-    migrate(made)
-    yield made
-    made.dispose()
-
-
-def checked(version: str) -> Check:
-    now = datetime.now(UTC)
-    sizes = {"reference_size": 9, "window_size": 9, "window_rows": 9, "last_prediction": 1, "seconds": 0.1}
-    moments = {"at": now, "since": now, "until": now}
-    return Check.of((), module=MODULE, version=version, reference="1", trigger="monitor", **sizes, **moments)
-
-
-class TestReport:
-    """What stands behind /reports/drift, with a monitor running."""
-
-    @pytest.fixture(autouse=True)
-    def monitor(self, engine: Engine) -> None:
-        assert Lease(engine, MONITOR, "test").take()
-
-    def test_is_not_promised_while_no_monitor_runs(self, engine: Engine) -> None:
-        checks.keep(engine, checked(CARD.version))
-        Lease(engine, MONITOR, "test").release()
-        with pytest.raises(ReportUnavailable, match="no drift monitor runs"):
-            Queries(engine, META, 1).report(None)
-
-    def test_is_not_promised_before_the_first_check(self, engine: Engine) -> None:
-        answers = Queries(engine, META, 1)
-        with pytest.raises(ReportUnavailable, match="No drift check has been made yet"):
-            answers.report(None)
-        checks.keep(engine, checked("another"))
-        with pytest.raises(ReportUnavailable, match="No drift check has been made yet"):
-            answers.report(None)
-        checks.keep(engine, checked(CARD.version))
-        assert answers.report(None) is None
-
-    def test_that_was_made_before_is_shown_without_any_check_or_monitor(self, engine: Engine) -> None:
-        Lease(engine, MONITOR, "test").release()
-        with engine.begin() as connection:
-            made = {"module": MODULE, "made_at": datetime.now(UTC), "html": b"page"}
-            connection.execute(insert(drift_reports), made)
-        assert Queries(engine, META, 1).report(None) == b"page"
-
-
-class TestPerformance:
-    """What stands behind /performance."""
-
-    @pytest.fixture
-    def moments(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """The clock: its last entry is now."""
-        clock = [1000.0]
-        monkeypatch.setattr(queries.time, "monotonic", lambda: clock[-1])
-        return clock
-
-    def test_is_computed_anew_after_a_while(self, engine: Engine, moments: list[float]) -> None:
-        answers, back = Queries(engine, META, 1), timedelta(weeks=2)
-
-        def counted(answer: Performance) -> int:
-            return sum(week.predictions for week in answer.weeks)
-
-        assert counted(answers.performance(None, back)) == 0
-        log(engine, prediction({"Tumor": 0.8, "No Tumor": 0.2}, at=datetime.now(UTC)))
-        moments.append(moments[0] + KEPT_SECONDS - 1)
-        assert counted(answers.performance(MODULE, back)) == 0
-        assert counted(answers.performance(MODULE, back * 2)) == 1
-        moments.append(moments[0] + KEPT_SECONDS)
-        assert counted(answers.performance(MODULE, back)) == 1
-
-    def test_is_kept_for_a_few_questions_only(self, engine: Engine) -> None:
-        answers = Queries(engine, META, 1)
-        kept = [answers.performance(None, timedelta(weeks=weeks)) for weeks in range(1, KEPT_ANSWERS + 2)]
-        assert answers.performance(None, timedelta(weeks=KEPT_ANSWERS + 1)) is kept[-1]
-        assert answers.performance(None, timedelta(weeks=2)) is kept[1]
-        assert answers.performance(None, timedelta(weeks=1)) is not kept[0]
-
-
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/predictions?label=Canary"), ("GET", "/performance"), ("POST", "/feedback")]
-)
-def test_a_log_that_fails_is_logged_by_its_kind_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str, path: str
-) -> None:
-    routes = handlers.build()
-    routes.add_exception_handler(SQLAlchemyError, application.answer)
-    routes.state.queries = Queries(connect(f"sqlite:///{tmp_path / 'empty.sqlite3'}"), META, 1)
-    route = path.partition("?")[0]
-    outermost = RequestMiddleware(routes, routes={route: frozenset({method})}, limits={})
-
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://test") as client:
-            given = {"request_id": "0" * 32, "label": "Canary"} if method == "POST" else None
-            return await client.request(method, path, json=given)
-
-    answer = asyncio.run(ask())
-    assert problem(answer, 503)["type"] == "urn:imip:problem:log-unavailable"
-    (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    fields = {"request_id": answer.headers["x-request-id"], "route": route, "fault": "OperationalError"}
-    assert vars(line)["fields"] == fields
-    assert line.exc_info is None and "such table" not in caplog.text and "Canary" not in caplog.text
