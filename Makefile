@@ -14,10 +14,10 @@ export BENTOML_DO_NOT_TRACK := True
 unexport PYTHONDONTWRITEBYTECODE # without bytecode on disk, each import of TensorFlow takes minutes
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lock build containers secrets bench drill environment install python
+.PHONY: help serve test test-unit lint lock build containers secrets bench drill environment install python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: environment ## start the server on http://HOST:PORT (default 127.0.0.1:3000)
 	@echo "IMIP starts on http://$(HOST):$(PORT); it is ready when /readyz answers, and Ctrl+C stops it."
@@ -26,6 +26,9 @@ serve: environment ## start the server on http://HOST:PORT (default 127.0.0.1:30
 
 test: environment ## run all tests; PYTEST="-k dicom" passes options
 	$(RUN) pytest $(PYTEST)
+
+test-unit: environment ## run the tests that need no server and no database, in a minute
+	$(RUN) pytest tests/unit $(PYTEST)
 
 lint: environment ## check style, types, and who imports whom
 	$(RUN) ruff check .
