@@ -195,8 +195,22 @@ def test_the_drift_monitor_runs_alone(monitor: Packed, url: str, api: Packed, tm
 
 
 def test_its_commands_find_the_model_that_it_brings(monitor: Packed, tmp_path: Path) -> None:
-    """The monitor makes its reports with one."""
+    """An operator uses them in a container."""
     command = [sys.executable, "-m", "imip", "drift", "check"]
     environment = monitor.environment | {"BENTOML_HOME": str(tmp_path), "IMIP_DATA_FOLDER": str(tmp_path / "data")}
     done = subprocess.run(command, cwd=monitor.bento / "src", env=environment, capture_output=True, text=True)
     assert "Too few independent" in done.stdout + done.stderr
+
+
+def test_the_image_has_the_command(api: Packed, tmp_path: Path) -> None:
+    """The step of the image's recipe that writes it, done here: the folder that it stands in is the Bento."""
+    recipe = (REPOSITORY / "deploy" / "Dockerfile.template").read_text(encoding="utf-8").replace("\\\n", "")
+    (step,) = (line.removeprefix("RUN ") for line in recipe.splitlines() if line.startswith("RUN printf"))
+    command = tmp_path / "imip"
+    subprocess.run(["sh", "-c", step.replace("/usr/local/bin/imip", str(command))], cwd=api.bento, check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{api.environment['PATH']}"
+    done = subprocess.run(
+        [str(command), "settings"], cwd=tmp_path, env=api.environment | {"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "`IMIP_WORKERS`" in done.stdout
