@@ -80,20 +80,20 @@ def export(
 def evaluate(
     module: Module,
     data: Data,
-    artifact: Annotated[Path | None, typer.Option(help="artifact to judge, by default models/MODULE")] = None,
+    artifact: Annotated[Path | None, typer.Option(help="artifact to evaluate, by default models/MODULE")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for plots")] = None,
-    leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to report beside")] = None,
+    leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to compare with")] = None,
     films: Annotated[Path | None, typer.Option(help="PneumoniaMNIST's archive, as foreign input")] = None,
     write_card: Annotated[bool, typer.Option("--write-card", help="write the figures into the card")] = False,
 ) -> None:
-    """Judge an artifact: on the manifest's test part, or on all scans of a folder of your own."""
+    """Evaluate an artifact: on the manifest's test part, or on all scans of a folder of your own."""
     from training.data.split import all_for_test
     from training.export.figures import write_figures
 
     recipe = _recipe(module)
     if leaky is not None:
         _test_folder(recipe)
-    judged, samples = artifact or recipe.artifact, _samples(recipe, data)
+    folder, samples = artifact or recipe.artifact, _samples(recipe, data)
     try:
         dataset = recipe.divide(samples)
     except KeyError as fault:
@@ -101,18 +101,18 @@ def evaluate(
             message = "A card's figures are those of the manifest's test part; these scans are not of it."
             raise typer.Exit(_say(message)) from fault
         dataset = all_for_test(samples, recipe.group(samples))
-    measured = recipe.measure(judged, dataset)
-    typer.echo(measured.text)
+    evaluation = recipe.evaluate(folder, dataset)
+    typer.echo(evaluation.text)
     if out is not None:
-        recipe.draw(measured, out)
+        recipe.draw(evaluation, out)
     if write_card:
-        write_figures(recipe, measured, dataset, judged, films=films, leaky=leaky)
+        write_figures(recipe, evaluation, dataset, folder, films=films, leaky=leaky)
 
 
 def compare(
-    data: Data, write: Annotated[bool, typer.Option("--write", help="write docs/comparison.md and its figure")] = False
+    data: Data, write: Annotated[bool, typer.Option("--write", help="write the page and its figure")] = False
 ) -> None:
-    """Let all brain modules judge the same test scans, and see what their agreement says."""
+    """Evaluate all brain modules on the same test scans, and compare their answers."""
     from training.comparison import compare as comparison
     from training.comparison import page
 
@@ -120,7 +120,7 @@ def compare(
     if len(brain) < 2:
         raise typer.Exit(_say("There are fewer than two brain modules to compare."))
     dataset = _dataset(brain[0], data, original=False)
-    compared = comparison.compare(comparison.judge(brain, dataset), others, dataset)
+    compared = comparison.compare(comparison.evaluate(brain, dataset), others, dataset)
     typer.echo(page.render(compared))
     if write:
         page.write(compared)

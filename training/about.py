@@ -1,4 +1,4 @@
-"""What a module is, in words and constants: the part of its card that its author writes and nobody measures.
+"""What a module is, in words and constants: the part of its card that its author writes.
 
 It is a data file, `models/<module>/about.yaml`. Mitchell et al. 2019, "Model Cards", says what the texts are for.
 """

@@ -1,7 +1,6 @@
-"""From a network's logit to a probability that means what it says, and from there to a decision.
+"""From a network's logits to calibrated probabilities, and from there to decisions.
 
-Both are fitted on the validation split alone and then frozen into the artifact's card. They are their own room
-because whoever judges a model (evaluation.py) must not be able to tune it.
+Both are fitted on the validation split alone and then fixed in the artifact's card; evaluation fits nothing.
 """
 
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ DECIMALS = 4  # of a threshold
 
 
 class CalibrationError(ArtifactError, ValueError):
-    """What a model answers for these scans cannot be made probabilities, or those no decision."""
+    """The outputs of a model for these scans cannot be calibrated, or no decision can be made from them."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The model cannot be calibrated, train it longer or on more scans: {reason}")
@@ -35,7 +34,7 @@ class Platt:
 
     def apply(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn logits of any shape into calibrated probabilities, 0..1, of that shape."""
-        # The sigmoid as a tanh cannot overflow, however sure the network is.
+        # The sigmoid as a tanh cannot overflow, however large the logit.
         return np.asarray(0.5 * (1 + np.tanh(0.5 * (self.slope * logits + self.intercept))), np.float64)
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,17 +83,17 @@ def fit_platt(logits: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> Pl
     """Fit the scaling by maximum likelihood on smoothed targets, (n + 1) / (n + 2) and 1 / (n + 2) instead of 1 and 0.
 
     `logits` and `is_positive` are (n,). The smoothing keeps the fit finite when the classes separate perfectly.
-    Raises CalibrationError without both classes, on logits that are not finite or all alike, and where higher logits
+    Raises CalibrationError without both classes, on logits that are not finite or all equal, and where higher logits
     do not go with positives (slope <= 0): such a model is broken, not miscalibrated.
 
     Source: Platt, Probabilistic outputs for support vector machines, 1999.
     """
     _require_both_classes(is_positive)
     if not np.isfinite(logits).all() or np.ptp(logits) == 0:
-        raise CalibrationError("calibration needs finite logits that are not all alike")
+        raise CalibrationError("calibration needs finite logits that are not all equal")
     positives, negatives = np.count_nonzero(is_positive), np.count_nonzero(~is_positive)
     target = np.where(is_positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    # scikit-learn takes no soft targets: each scan stands there as both classes, weighted by its target.
+    # scikit-learn takes no soft targets: each scan is given as both classes, weighted by its target.
     model = LogisticRegression(C=UNPENALISED, solver="newton-cholesky", tol=1e-8, max_iter=1000)
     model.fit(
         np.concatenate([logits, logits]).astype(np.float64)[:, None],
@@ -118,11 +117,11 @@ class OperatingPoint:
     uncertain_to: float
 
     def finds(self, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which scans are called positive: at the threshold or above."""
+        """Return which scans are called positive: at the threshold or above."""
         return np.asarray(probability >= self.threshold)
 
     def is_uncertain(self, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which decisions are called uncertain: inside the band, both ends included."""
+        """Return which decisions are called uncertain: inside the band, both ends included."""
         return np.asarray((probability >= self.uncertain_from) & (probability <= self.uncertain_to))
 
 
@@ -140,8 +139,8 @@ def choose_operating_point(
       specificity is at least `certain`, widened where needed to contain the threshold. Where the classes separate
       well, either end may be the threshold itself.
 
-    A threshold stands midway between two neighbouring distinct scores (0 and 1 count as scores), so that equal
-    scores are never parted. It is rounded to 4 decimals unless that would carry it to or over a score.
+    A threshold lies midway between two neighbouring distinct scores (0 and 1 count as scores), so that equal scores
+    are never separated. It is rounded to 4 decimals unless that would move it to or past a score.
 
     Shares are counted, not estimated: with fewer than 1 / (1 - sensitivity) positives (50 by default) none may be
     missed, and one scan decides the threshold. Raises CalibrationError without both classes, or on a probability
@@ -188,7 +187,7 @@ def _between(scores: NDArray[np.float64], cut: np.intp) -> float:
     rounded = round(middle, DECIMALS)
     if low < rounded < high:
         return float(rounded)
-    # Neighbours so close that no number lies between them: the higher one still parts them, as >= finds it.
+    # Neighbours so close that no number lies between them: the higher one still separates them, as >= finds it.
     return float(middle if low < middle else high)
 
 

@@ -1,4 +1,4 @@
-"""How a module is trained, exported and judged: what its recipe must define, and what all recipes share."""
+"""How a module is trained, exported and evaluated: what its recipe must define, and what all recipes share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ Scored = binary.Scored | multiclass.Scored
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Evaluation:
     """An artifact and how it did on some scans."""
 
     module: AnalysisModule
@@ -59,17 +59,17 @@ class Recipe(ABC):
 
     @property
     def weights(self) -> Path:
-        """Where the shipped weights stand."""
+        """The file of the shipped weights."""
         return ROOT / "training" / "weights" / f"{self.module.name}.npz"
 
     @property
     def artifact(self) -> Path:
-        """Where the shipped artifact stands."""
+        """The folder of the shipped artifact."""
         return ROOT / "models" / self.module.name
 
     @property
     def manifest(self) -> Path:
-        """Where the committed split stands."""
+        """The file of the committed split."""
         return MANIFESTS / f"{self.manifest_name}.csv"
 
     @abstractmethod
@@ -102,57 +102,77 @@ class Recipe(ABC):
         """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""
         return divide(samples, self.manifest)
 
-    def measure(self, artifact: Path, dataset: Dataset) -> Measured:
-        """Judge an artifact on the test part. Raises ArtifactError if it is damaged."""
+    def evaluate(self, artifact: Path, dataset: Dataset) -> Evaluation:
+        """Evaluate an artifact on the test part. Raises ArtifactError if it is damaged."""
         module = load(artifact)
         samples = dataset.part("test")
         analyses = [analyse(sample.data, module) for sample in _progress(samples)]
-        return self.judge(module, samples, analyses, dataset.groups(samples))
+        return self.evaluate_analyses(module, samples, analyses, dataset.groups(samples))
 
-    def judge(
+    def evaluate_analyses(
         self,
         module: AnalysisModule,
         samples: Sequence[Sample],
         analyses: Sequence[Analysis],
         groups: NDArray[np.int64],
-    ) -> Measured:
+    ) -> Evaluation:
         """Compare what a module said of scans with what they are."""
         actual = np.array([self.label(sample.class_name) for sample in samples])
-        probabilities = np.array([analysis.output.probabilities for analysis in analyses], np.float64)
         if isinstance(module, BinaryClassifier):
-            scored_binary = binary.Scored(
-                labels=(module.card.labels[0], module.card.labels[1]),
-                probability=probabilities[:, 0],
-                is_positive=actual == module.card.labels[0],
-                class_name=np.array([sample.class_name for sample in samples]),
-                group=groups,
-            )
+            class_names = np.array([sample.class_name for sample in samples])
+            scored_binary = _score_binary(module.card.labels, analyses, actual, class_names, groups)
             point = OperatingPoint(**module.card.decision.thresholds)
-            return Measured(module, samples, analyses, scored_binary, binary.evaluate(scored_binary, point))
-        scored = multiclass.Scored(
-            labels=module.card.labels,
-            probabilities=probabilities,
-            answered=np.array([analysis.prediction.label for analysis in analyses]),
-            actual=actual,
-            group=groups,
-            uncertain=np.array([analysis.prediction.decision == "uncertain" for analysis in analyses]),
-        )
-        return Measured(module, samples, analyses, scored, multiclass.evaluate(scored, healthy=self.healthy))
+            return Evaluation(module, samples, analyses, scored_binary, binary.evaluate(scored_binary, point))
+        scored = _score_multiclass(module.card.labels, analyses, actual, groups)
+        return Evaluation(module, samples, analyses, scored, multiclass.evaluate(scored, healthy=self.healthy))
 
-    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        """Return what the card tells of the test part; a module's own recipe may add to it.
-
-        `films`: PneumoniaMNIST's archive, as foreign input.
-        """
-        warned = float(np.mean([OUT_OF_DISTRIBUTION in analysis.prediction.warnings for analysis in measured.analyses]))
-        return {
-            "test": measured.report.as_dict(),
-            "out_of_distribution": {"held-out scans": round(warned, 4), **flagged_shares(measured.module, films)},
+    def figures(self, evaluation: Evaluation, *, films: Path | None) -> dict[str, Any]:
+        """Return what the card says of the test part. `films`: PneumoniaMNIST's archive, as foreign input."""
+        warned = [OUT_OF_DISTRIBUTION in analysis.prediction.warnings for analysis in evaluation.analyses]
+        held_out = round(float(np.mean(warned)), 4)
+        figures = {
+            "test": evaluation.report.as_dict(),
+            "out_of_distribution": {"held-out scans": held_out, **flagged_shares(evaluation.module, films)},
         }
+        tables = self.tables(evaluation)
+        return figures | {"tables": tables} if tables else figures
 
-    def draw(self, measured: Measured, folder: Path) -> None:
-        """Draw what was measured into a folder, made if missing."""
-        write_plots(measured.scored, measured.report, folder)
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Return the module's own tables of its card, by name: see `training.export.card_page`."""
+        return {}
+
+    def draw(self, evaluation: Evaluation, folder: Path) -> None:
+        """Draw the evaluation into a folder, made if missing."""
+        write_plots(evaluation.scored, evaluation.report, folder)
+
+
+def _score_binary(
+    labels: tuple[str, ...],
+    analyses: Sequence[Analysis],
+    actual: NDArray[np.str_],
+    class_names: NDArray[np.str_],
+    groups: NDArray[np.int64],
+) -> binary.Scored:
+    return binary.Scored(
+        labels=(labels[0], labels[1]),
+        probability=np.array([analysis.output.probabilities[0] for analysis in analyses], np.float64),
+        is_positive=actual == labels[0],
+        class_name=class_names,
+        group=groups,
+    )
+
+
+def _score_multiclass(
+    labels: tuple[str, ...], analyses: Sequence[Analysis], actual: NDArray[np.str_], groups: NDArray[np.int64]
+) -> multiclass.Scored:
+    return multiclass.Scored(
+        labels=labels,
+        probabilities=np.array([analysis.output.probabilities for analysis in analyses], np.float64),
+        answered=np.array([analysis.prediction.label for analysis in analyses]),
+        actual=actual,
+        group=groups,
+        uncertain=np.array([analysis.prediction.decision == "uncertain" for analysis in analyses]),
+    )
 
 
 def _progress(items: Iterable[Any]) -> Iterable[Any]:

@@ -1,6 +1,10 @@
-"""Runs of training for tests: a network of two weights, batches that note what they were asked for, and their log."""
+"""Tiny runs of training: a network that learns a line, batches that note what was drawn, and the log of a run.
+
+`python -m tests.support.runs FOLDER` makes a run, which a test can kill.
+"""
 
 import csv
+import sys
 from pathlib import Path
 
 import keras
@@ -8,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.batches import Batch, SeededBatches
+from training.loop import FitOptions, fit
 
 SIZE = 12  # samples
 VALIDATION = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
+OPTIONS = FitOptions("mse", epochs=30, peak_rate=0.1, metrics=(), patience=30)
 
 
 def line() -> keras.Sequential:
@@ -19,7 +25,7 @@ def line() -> keras.Sequential:
 
 
 class LineBatches(SeededBatches):
-    """Points of a line, with what was drawn in each epoch."""
+    """Points of a line, and the samples that were drawn in each epoch."""
 
     def __init__(self) -> None:
         self.drawn: dict[int, list[int]] = {}
@@ -40,3 +46,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
     """Return the rows of a run's log."""
     with (run / "epochs.csv").open(newline="") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+if __name__ == "__main__":
+    fit(line(), LineBatches(), held_out(), Path(sys.argv[1]), OPTIONS)

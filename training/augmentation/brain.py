@@ -1,9 +1,9 @@
-"""Random changes that keep a slice's label, and one that sets it: the looks a model must not learn to rely on.
+"""Random changes of a brain slice that keep its label, and one that sets it.
 
-Merged public data sets differ by class in source: crop, contrast, compression. Each change here takes one such
-cue away. `paint_lesion` goes further and breaks the tie between a source's look and its label: a healthy slice
-with a mass painted into it counts as a tumor. Zooming out and stretching leave black margins and other aspect
-ratios; `imip.inference.preprocessing` cuts off the ones and keeps the others, here as in serving.
+In merged public data sets the classes come from different sources, which differ in crop, contrast and compression.
+Each change here removes one such cue. `paint_lesion` also changes the label: a healthy slice with a painted mass
+counts as a tumor, whatever source it comes from. Zooming out and stretching leave black margins and other aspect
+ratios; preprocessing removes the margins and keeps the aspect, in training as in serving.
 """
 
 import cv2
@@ -70,7 +70,7 @@ def paint_lesion(pixels: Slice, rng: Rng) -> Slice:
 
 
 def match_tones(pixels: Slice, other: Slice) -> Slice:
-    """Give a slice's tissue the tones of another's, so that brightness and contrast tell no source; air stays air."""
+    """Give a slice's tissue the tones of another's, so that brightness and contrast show no source; air stays black."""
     cumulative, target = (_tissue_tones(image) for image in (pixels, other))
     table = np.interp(cumulative, target, np.arange(256))
     table[0] = 0
@@ -86,7 +86,7 @@ def _tissue_tones(pixels: Slice) -> NDArray[np.float64]:
 
 
 def reshade_scalp(pixels: Slice, rng: Rng) -> Slice:
-    """Dim, brighten or blank what lies outside the brain: bright fat is a scanner's sign, not a tumor's."""
+    """Dim, brighten or blank what lies outside the brain: bright fat is a sign of a scanner, not of a tumor."""
     brain = cv2.GaussianBlur(_brain_mask(pixels).astype(np.float32), (0, 0), 2)
     gain = 0.0 if rng.random() < 0.4 else rng.uniform(0.2, 1.5)
     return _to_slice(pixels.astype(np.float32) / 255 * (brain + (1 - brain) * gain))

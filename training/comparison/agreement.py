@@ -1,7 +1,6 @@
-"""Whether agreement between modules tells right answers from wrong ones, and whether their average beats each alone.
+"""Whether agreement between modules separates right from wrong answers, and whether their average beats each alone.
 
-Its own room because it only judges: what several modules said of the same scans, and what is true, in; estimates out.
-Nothing is fitted, so the test part can be looked at: every module weighs the same.
+Nothing is fitted, so the test part may be used: every module has the same weight.
 """
 
 from collections.abc import Mapping
@@ -58,7 +57,7 @@ class Votes:
 
 
 def by_measure(votes: Votes) -> dict[str, dict[str, Estimate]]:
-    """Judge each module's probability and vote, the AVERAGE probability and the MAJORITY's vote; measures by judged.
+    """Measure each module's probability and vote, the AVERAGE probability and the MAJORITY's vote, by name.
 
     Sensitivity and specificity are of the scans that got a vote.
     """
@@ -114,8 +113,8 @@ def _levels(votes: Votes, answer: NDArray[np.int8], others: NDArray[np.int8]) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """How well each signal tells one module's right answers from its wrong ones. Empty if it has only one of them."""
+class Signals:
+    """How well each signal separates one module's right answers from its wrong ones. Empty without both of them."""
 
     module: str
     answered: int
@@ -125,7 +124,7 @@ class Telling:
     gain: Mapping[str, Estimate]  # of that area over the module's own confidence, by the other signals
 
 
-def tell(votes: Votes, module: int) -> Telling:
+def compare_signals(votes: Votes, module: int) -> Signals:
     """Measure three signals: the module's confidence, how many others agree, and all modules' average probability.
 
     Confidence and average are those of the answer that the module gave.
@@ -141,7 +140,7 @@ def tell(votes: Votes, module: int) -> Telling:
         MEAN: _area(probability.mean(axis=1), right),
     }
     gains = {name: _minus(areas[name], areas[CONFIDENCE]) for name in (AGREEING, MEAN)}
-    return Telling(
+    return Signals(
         votes.modules[module],
         np.count_nonzero(answered),
         np.count_nonzero(~right),

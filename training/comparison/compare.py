@@ -1,7 +1,7 @@
 """The shipped modules side by side: each by its own question, and all brain modules by one question on the same scans.
 
-Its own room because a recipe knows one module. What the brain modules have in common is a label for scans that show
-nothing, so each says how probable it is that a scan shows anything, and whether it would call it abnormal.
+What the brain modules have in common is a label for scans that show nothing, so each says how probable it is that a
+scan shows anything, and whether it would call it abnormal.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ import numpy as np
 from imip.inference.artifact import CARD, read_card
 from imip.inference.card import Card
 from imip.modules import MODULES
+from training.about import ABOUT
 from training.comparison import agreement
-from training.comparison.agreement import ABNORMAL, HEALTHY, MAJORITY, NO_VOTE, Gain, Level, Telling, Votes
+from training.comparison.agreement import ABNORMAL, HEALTHY, MAJORITY, NO_VOTE, Gain, Level, Signals, Votes
 from training.data.split import Dataset
 from training.evaluation.bootstrap import Estimate, estimates
 from training.evaluation.measures import average
 from training.evaluation.multiclass import Scored
 from training.evaluation.report import Report
-from training.recipe import ROOT, Measured, Recipe
+from training.recipe import ROOT, Evaluation, Recipe
 from training.recipes import find
 from training.recipes.brain_mri import BrainMri
 
@@ -28,11 +29,11 @@ ACCURACY_GAIN = "accuracy_gain"  # over the first of the modules with the same l
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A brain module and what it said of the test part."""
+class Evaluated:
+    """A brain module and its evaluation on the test part."""
 
     recipe: Recipe
-    measured: Measured
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Comparison:
     common: dict[str, dict[str, Estimate]]  # on the common question, by module, AVERAGE and MAJORITY
     classes: list[dict[str, dict[str, Estimate]]]  # by module, for each set of labels that several modules have
     levels: dict[str, list[Level]]  # by module and MAJORITY
-    telling: list[Telling]
+    signals: list[Signals]
     gains: dict[str, Gain]  # of the average probability, by module
 
 
@@ -67,49 +68,49 @@ def shipped() -> tuple[list[Recipe], list[Recipe]]:
     return list(brain), [recipe for recipe in recipes if recipe not in brain]
 
 
-def judge(recipes: Sequence[Recipe], dataset: Dataset) -> list[Judged]:
-    """Let each module judge the test part, as served. Raises ArtifactError if one is damaged."""
-    return [Judged(recipe, recipe.measure(recipe.artifact, dataset)) for recipe in recipes]
+def evaluate(recipes: Sequence[Recipe], dataset: Dataset) -> list[Evaluated]:
+    """Evaluate each module on the test part, as served. Raises ArtifactError if one is damaged."""
+    return [Evaluated(recipe, recipe.evaluate(recipe.artifact, dataset)) for recipe in recipes]
 
 
-def compare(judged: Sequence[Judged], others: Sequence[Recipe], dataset: Dataset) -> Comparison:
-    """Compare modules that judged the test part of a data set, and name the others with what their cards say.
+def compare(evaluated: Sequence[Evaluated], others: Sequence[Recipe], dataset: Dataset) -> Comparison:
+    """Compare modules that were evaluated on the test part, and list the others with what their cards say.
 
-    Raises ValueError if fewer than two judged it, or one has no label that means healthy.
+    Raises ValueError if fewer than two were evaluated, or one has no label that means healthy.
     """
-    votes = vote(judged, dataset)
+    votes = vote(evaluated, dataset)
     members = range(len(votes.modules))
     levels = {votes.modules[index]: agreement.levels_of(votes, index) for index in members}
     return Comparison(
         scans=votes.group.size,
         groups=np.unique(votes.group).size,
-        own=[_as_measured(one) for one in judged] + [_as_its_card_says(recipe) for recipe in others],
+        own=[_as_evaluated(one) for one in evaluated] + [_as_its_card_says(recipe) for recipe in others],
         common=agreement.by_measure(votes),
-        classes=_same_labels(judged),
+        classes=_same_labels(evaluated),
         levels=levels | {MAJORITY: agreement.levels_of_majority(votes)},
-        telling=[agreement.tell(votes, index) for index in members],
+        signals=[agreement.compare_signals(votes, index) for index in members],
         gains=agreement.gains(votes),
     )
 
 
-def vote(judged: Sequence[Judged], dataset: Dataset) -> Votes:
+def vote(evaluated: Sequence[Evaluated], dataset: Dataset) -> Votes:
     """Return what each module said on the common question, "does it show anything abnormal?".
 
     Its probability is one less that of the label that means healthy; an abstention is no vote. Raises ValueError if a
     module has no such label, or there are fewer than two modules.
     """
     probabilities, votes = [], []
-    for one in judged:
-        labels, healthy, analyses = one.measured.module.card.labels, one.recipe.healthy, one.measured.analyses
+    for one in evaluated:
+        labels, healthy, analyses = one.evaluation.module.card.labels, one.recipe.healthy, one.evaluation.analyses
         if healthy not in labels:
             raise ValueError(f"{one.recipe.module.name} has no label that means healthy among {', '.join(labels)}")
         column = labels.index(healthy)
         probabilities.append([1 - float(analysis.output.probabilities[column]) for analysis in analyses])
         says = {label: HEALTHY if label == healthy else ABNORMAL for label in labels}
         votes.append([says.get(analysis.prediction.label, NO_VOTE) for analysis in analyses])
-    recipe, samples = judged[0].recipe, judged[0].measured.samples
+    recipe, samples = evaluated[0].recipe, evaluated[0].evaluation.samples
     return Votes(
-        modules=tuple(one.recipe.module.name for one in judged),
+        modules=tuple(one.recipe.module.name for one in evaluated),
         probability=np.clip(np.array(probabilities, np.float64).T, 0, 1),
         vote=np.array(votes, np.int8).T,
         is_abnormal=np.array([recipe.label(sample.class_name) != recipe.healthy for sample in samples]),
@@ -117,9 +118,9 @@ def vote(judged: Sequence[Judged], dataset: Dataset) -> Votes:
     )
 
 
-def _as_measured(judged: Judged) -> Own:
-    card, report = judged.measured.module.card, judged.measured.report
-    return Own(card, report.metrics.get(card.headline), report.n, True, _megabytes(judged.recipe))
+def _as_evaluated(evaluated: Evaluated) -> Own:
+    card, report = evaluated.evaluation.module.card, evaluated.evaluation.report
+    return Own(card, report.metrics.get(card.headline), report.n, True, _megabytes(evaluated.recipe))
 
 
 def _as_its_card_says(recipe: Recipe) -> Own:
@@ -132,14 +133,14 @@ def _as_its_card_says(recipe: Recipe) -> Own:
 
 
 def _megabytes(recipe: Recipe) -> float:
-    return sum(file.stat().st_size for file in recipe.artifact.iterdir()) / 1e6
+    return sum(file.stat().st_size for file in recipe.artifact.iterdir() if file.name != ABOUT) / 1e6
 
 
-def _same_labels(judged: Sequence[Judged]) -> list[dict[str, dict[str, Estimate]]]:
+def _same_labels(evaluated: Sequence[Evaluated]) -> list[dict[str, dict[str, Estimate]]]:
     """Compare modules of several labels with those that have the same ones, each by its most probable label."""
     alike: dict[frozenset[str], dict[str, tuple[Scored, Report]]] = {}
-    for one in judged:
-        name, scored, report = one.recipe.module.name, one.measured.scored, one.measured.report
+    for one in evaluated:
+        name, scored, report = one.recipe.module.name, one.evaluation.scored, one.evaluation.report
         if isinstance(scored, Scored):
             alike.setdefault(frozenset(scored.labels), {})[name] = scored, report
     return [_on_classes(modules) for modules in alike.values() if len(modules) > 1]

@@ -1,7 +1,4 @@
-"""The picture of a comparison: what agreement between modules says of their votes.
-
-Its own room, as plots are elsewhere, so that the page's words and the figure's ink do not mix.
-"""
+"""The figure of a comparison: what agreement between modules says about their votes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +20,7 @@ APART = 0.1  # between points drawn side by side
 
 
 def draw(comparison: Comparison, path: Path) -> None:
-    """Draw accuracy by agreement, and how well each signal tells right votes from wrong ones, with 95% intervals."""
+    """Draw accuracy by agreement, and how well each signal separates right from wrong votes, with 95% intervals."""
     figure = Figure(figsize=SIZE, dpi=RESOLUTION, layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
@@ -46,9 +43,9 @@ def _draw_levels(axes: Axes, levels: Mapping[str, Sequence[Level]]) -> None:
 
 
 def _draw_signals(axes: Axes, comparison: Comparison) -> None:
-    names = [one.module for one in comparison.telling]
+    names = [one.module for one in comparison.signals]
     for place, signal in enumerate((CONFIDENCE, AGREEING, MEAN)):
-        known = [(row, one.area[signal]) for row, one in enumerate(comparison.telling) if signal in one.area]
+        known = [(row, one.area[signal]) for row, one in enumerate(comparison.signals) if signal in one.area]
         _draw_intervals(
             axes, [row + (place - 1) * 2 * APART for row, _ in known], [estimate for _, estimate in known], signal
         )

@@ -1,6 +1,6 @@
-"""A comparison as a page in Markdown: docs/comparison.md, written by `imip compare`, never by hand.
+"""A comparison as a page in Markdown, docs/explanation/agreement.md: written by `imip compare`, never by hand.
 
-What follows from the figures is worded here, and only where an interval excludes chance or no difference.
+It draws conclusions only where an interval excludes chance or no difference.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +14,10 @@ from training.comparison.figure import draw
 from training.evaluation.bootstrap import Estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE, FIGURE = "comparison.md", "comparison.png"
+PAGE, FIGURE = "explanation/agreement.md", "images/agreement.png"
 COMMON = ("roc_auc", "brier", "sensitivity", "specificity", "no_vote")
 FEWEST_WRONG = 10  # groups with a wrong vote, below which a bootstrap over groups makes its interval too narrow
-UNTOLD = "no difference can be told"
+NO_DIFFERENCE = "no clear difference"
 
 
 def write(comparison: Comparison) -> None:
@@ -32,8 +32,8 @@ def render(comparison: Comparison) -> str:
 # The modules compared
 
 Written by `imip compare --data DIR --write`. **Research and teaching only, never for diagnosis.** Every brain module
-judged, as served, the clean test part of the Brain Tumor MRI Dataset, the same
-{comparison.scans} scans in {comparison.groups} groups. In brackets: 95% intervals over groups. A dash stands where
+is evaluated, as served, on the clean test part of the Brain Tumor MRI Dataset, the same
+{comparison.scans} scans in {comparison.groups} groups. In brackets: 95% intervals over groups. A dash means that
 there is nothing to measure.
 
 ## Each by its own question
@@ -48,24 +48,24 @@ that got a vote, so a module that abstains much has the easier ones.
 
 {_common(comparison.common)}
 
-{_classes(comparison.classes)}## Does agreement tell right answers from wrong ones?
+{_classes(comparison.classes)}## Does agreement separate right from wrong answers?
 
 Accuracy of each module's vote by how many of the other modules voted alike, and of the majority by how many modules are
 of it. All learned from the same training scans, so what they agree on may be what that data set teaches: on scans of
-other hospitals agreement may say less than here.
+other hospitals agreement may mean less than here.
 
 {_levels(comparison.levels)}
 
-How well three signals tell a module's right votes from its wrong ones, as ROC AUC (0.5 is guessing): its own
+How well three signals separate a module's right votes from its wrong ones, as ROC AUC (0.5 is guessing): its own
 confidence, how many others voted alike, and the average probability of all modules for its vote. A gain is over the
-first of them, on the same resamples; that a weak module gains much tells of the stronger ones beside it. Where fewer
-than {FEWEST_WRONG} groups hold a wrong vote, the intervals are too narrow to conclude from.
+first of them, on the same resamples; a weak module gains much from the stronger ones. Where fewer than {FEWEST_WRONG}
+groups hold a wrong vote, the intervals are too narrow to conclude from.
 
-{_telling(comparison)}
+{_signals(comparison)}
 
-{_bullets(_what_agreement_tells(comparison))}
+{_bullets(_about_agreement(comparison))}
 
-![Accuracy by agreement, and how well each signal tells right from wrong]({FIGURE})
+![Accuracy by agreement, and how well each signal separates right from wrong](../{FIGURE})
 
 ## Is the average of all better than each alone?
 
@@ -74,7 +74,7 @@ The plain mean of all probabilities, every module weighing the same, so nothing 
 
 {_gains(comparison)}
 
-{_bullets(_what_averaging_gains(comparison))}
+{_bullets(_about_averaging(comparison))}
 """
 
 
@@ -124,7 +124,7 @@ def _levels(levels: Mapping[str, Sequence[Level]]) -> str:
     return _table(["Module", *(f"{count} agree" for count in counts)], rows)
 
 
-def _telling(comparison: Comparison) -> str:
+def _signals(comparison: Comparison) -> str:
     signals, gains = (CONFIDENCE, AGREEING, MEAN), (AGREEING, MEAN)
     head = ["Module", "Votes", "Wrong", *signals, *(f"gain of {name}" for name in gains)]
     rows = [
@@ -135,7 +135,7 @@ def _telling(comparison: Comparison) -> str:
             *(_shown(one.area.get(name)) for name in signals),
             *(_shown(one.gain.get(name)) for name in gains),
         ]
-        for one in comparison.telling
+        for one in comparison.signals
     ]
     return _table(head, rows)
 
@@ -145,9 +145,9 @@ def _gains(comparison: Comparison) -> str:
     return _table(["Average minus", "ROC AUC", "Brier"], rows)
 
 
-def _what_agreement_tells(comparison: Comparison) -> list[str]:
-    enough = [one for one in comparison.telling if one.wrong_groups >= FEWEST_WRONG]
-    few = [f"`{one.module}`" for one in comparison.telling if one not in enough]
+def _about_agreement(comparison: Comparison) -> list[str]:
+    enough = [one for one in comparison.signals if one.wrong_groups >= FEWEST_WRONG]
+    few = [f"`{one.module}`" for one in comparison.signals if one not in enough]
     said = {one.module: one.area.get(AGREEING) for one in enough}
     sentences = [
         _verdict("How many others voted alike, as a sign of a right vote, compared with guessing", said, than=GUESSING),
@@ -159,26 +159,26 @@ def _what_agreement_tells(comparison: Comparison) -> list[str]:
             for signal in (AGREEING, MEAN)
         ),
     ]
-    too_few = f"Wrong votes in fewer than {FEWEST_WRONG} groups, too few to tell anything from: {', '.join(few)}."
+    too_few = f"Wrong votes in fewer than {FEWEST_WRONG} groups, too few to conclude from: {', '.join(few)}."
     return (sentences if enough else []) + ([too_few] if few else [])
 
 
-def _what_averaging_gains(comparison: Comparison) -> list[str]:
+def _about_averaging(comparison: Comparison) -> list[str]:
     area = {name: gain.area for name, gain in comparison.gains.items()}
     brier = {name: _negated(gain.brier) for name, gain in comparison.gains.items()}
     return [
         _verdict("The average by ROC AUC, compared with the module alone", area),
         _verdict("The average by Brier score, compared with the module alone", brier),
-        *_beside_the_best(comparison, area),
+        *_against_the_best(comparison, area),
     ]
 
 
-def _beside_the_best(comparison: Comparison, gain: Mapping[str, Estimate | None]) -> list[str]:
+def _against_the_best(comparison: Comparison, gain: Mapping[str, Estimate | None]) -> list[str]:
     areas = {name: comparison.common[name]["roc_auc"].value for name, known in gain.items() if known is not None}
     if not areas:
         return []
     best = max(areas, key=areas.__getitem__)
-    side = {"better": "better than it", "worse": "worse than it", UNTOLD: "not told apart from it"}
+    side = {"better": "better than it", "worse": "worse than it", NO_DIFFERENCE: "not clearly different from it"}
     return [
         f"The best module alone by ROC AUC is `{best}`, picked on these same scans, which favours it; the average is "
         f"{side[_side(gain[best])]}."
@@ -187,7 +187,7 @@ def _beside_the_best(comparison: Comparison, gain: Mapping[str, Estimate | None]
 
 def _verdict(subject: str, found: Mapping[str, Estimate | None], *, than: float = 0.0) -> str:
     """Say for which modules an interval lies above `than` (better), below it (worse), or neither."""
-    sides: dict[str, list[str]] = {"better": [], "worse": [], UNTOLD: []}
+    sides: dict[str, list[str]] = {"better": [], "worse": [], NO_DIFFERENCE: []}
     for name, estimate in found.items():
         sides[_side(estimate, than)].append(f"`{name}`")
     parts = (f"{side} for {', '.join(names)}" for side, names in sides.items() if names)
@@ -196,7 +196,7 @@ def _verdict(subject: str, found: Mapping[str, Estimate | None], *, than: float 
 
 def _side(estimate: Estimate | None, than: float = 0.0) -> str:
     if estimate is None or not (estimate.low > than or estimate.high < than):
-        return UNTOLD
+        return NO_DIFFERENCE
     return "better" if estimate.low > than else "worse"
 
 

@@ -1,7 +1,6 @@
 """The archives of MedMNIST (Yang et al., MedMNIST v2, Scientific Data 2023): one `.npz` with its own three parts.
 
-Its own room because no other data set comes as arrays: each picture becomes the PNG that a client would send, so that
-everything after reading is as for any other scan.
+Each picture becomes the PNG that a client would send, so that everything after reading is as for any other scan.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ NEAR_DUPLICATE = 0.95  # Pearson correlation of two pictures
 
 
 def read(archive: Path, classes: Sequence[str]) -> list[Sample]:
-    """Read all pictures, each (side, side) uint8, with the class that their number stands for in `classes`.
+    """Read all pictures, each (side, side) uint8, with the class that their number means in `classes`.
 
     Paths are those of no file: ARCHIVE/PART/NUMBER.png. Raises OSError if there is no archive, ValueError or KeyError
     if it is none of MedMNIST's with single labels in grayscale.
@@ -43,14 +42,14 @@ def read(archive: Path, classes: Sequence[str]) -> list[Sample]:
 
 
 def is_of_archive(sample: Sample) -> bool:
-    """Tell whether a sample was read from an archive rather than from a folder."""
+    """Return whether a sample was read from an archive rather than from a folder."""
     return sample.path.parents[1].suffix == ".npz" and sample.path.parent.name in PARTS
 
 
 def official_split(samples: Sequence[Sample]) -> Dataset:
     """Divide samples of an archive as MedMNIST did, near-duplicates in one group.
 
-    A picture that stands in two parts is kept in the later one alone: what is judged on must not be trained on. Raises
+    A picture that is in two parts is kept in the later one alone: what is evaluated on must not be trained on. Raises
     KeyError if a sample is not of an archive.
     """
     if strange := [sample.digest for sample in samples if not is_of_archive(sample)]:
@@ -74,7 +73,7 @@ def near_duplicates(samples: Sequence[Sample]) -> dict[tuple[Split, Split], tupl
         rows, columns = np.flatnonzero(part == one), np.flatnonzero(part == other)
         pairs = alike[np.ix_(rows, columns)]
         copies = pairs & (picture[rows][:, None] == picture[columns])
-        seen = 2 if one == other else 1  # times that each pair stands in the square
+        seen = 2 if one == other else 1  # times that each pair is in the matrix
         counts[one, other] = np.count_nonzero(pairs) // seen, np.count_nonzero(copies) // seen
     return counts
 

@@ -43,7 +43,7 @@ def find_files(root: Path, folders: Mapping[str, str]) -> list[tuple[Path, str]]
 
 
 def plain(name: str) -> str:
-    """Return a folder's name as it is compared: in lower case, its words parted by _."""
+    """Return a folder's name as it is compared: in lower case, its words separated by _."""
     return name.lower().replace(" ", "_").replace("-", "_")
 
 

@@ -90,7 +90,7 @@ class Dataset:
     def as_published(self, test_folder: str) -> "Dataset":
         """Return the same scans with the data set's own folder of test scans as test part.
 
-        Some of the others become the validation part. Such a split may leak, and shows what the leak is worth.
+        Some of the others become the validation part. Such a split may leak; measured, it shows how much.
         """
         own = {sample.digest: _published_part(sample, test_folder) for sample in self.samples}
         return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})

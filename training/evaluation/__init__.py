@@ -1,1 +1,1 @@
-"""How good a frozen model is on scans it has never seen, with intervals over groups."""
+"""How good a trained model is on scans it has never seen, with intervals over groups."""

@@ -1,7 +1,4 @@
-"""How good a frozen model with two labels is on scans it has never seen: false negatives first.
-
-Its own room because it only judges: probabilities and labels in, a report out; no model, no file, nothing fitted.
-"""
+"""How good a model with two labels is on scans it has never seen, from its probabilities: false negatives first."""
 
 from dataclasses import asdict, dataclass
 
@@ -38,7 +35,7 @@ class Scored:
 
 
 def evaluate(scored: Scored, point: OperatingPoint, *, resamples: int = 1000, seed: int = 0) -> Report:
-    """Judge scored scans at a frozen operating point, each measure with its 95% interval over groups.
+    """Evaluate scored scans at a given operating point, each measure with its 95% interval over groups.
 
     A class is reported by its sensitivity if it is positive, by its specificity if not. The confusion counts every
     decision at the threshold, the uncertain ones included.

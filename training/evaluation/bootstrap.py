@@ -1,6 +1,4 @@
-"""How sure a measured figure is: 95% intervals from resamples of whole groups of scans.
-
-Its own room because it serves whatever is measured: a statistic in, an estimate out; nothing about labels or models.
+"""How certain a measured figure is: 95% intervals from resamples of whole groups of scans.
 
 Scans of one group (near-duplicates, slices of one patient) say almost the same thing twice, so intervals come from a
 bootstrap that draws whole groups (Field & Welsh, Bootstrapping clustered data, J. R. Statist. Soc. B, 2007).
@@ -22,7 +20,7 @@ Statistic = Callable[[Weights], NDArray[np.float64]]  # to (resamples,); nan whe
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value with its 95% interval; the interval is nan where the scans cannot tell (a single group)."""
+    """A measured value with its 95% interval; the interval is nan where the scans give none (a single group)."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""Pictures that are no scans, and films: what the out-of-distribution warning must catch, and how often it does."""
+"""Pictures that are no scans, and films: how often they get the out-of-distribution warning."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ def _flagged_share(module: AnalysisModule, slices: Iterable[Slice]) -> float:
 
 
 def _photos() -> Iterable[Slice]:
-    """Photographs and textures that scikit-image packs, each whole and in four cuts."""
+    """Photographs and textures of scikit-image, each whole and in four cuts."""
     for name in PHOTOS:
         picture = getattr(skimage.data, name)()
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture

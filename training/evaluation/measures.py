@@ -1,7 +1,7 @@
-"""The measures that judging two labels and judging many have in common, each on many resamples at once.
+"""Measures for models with two labels and with many, each on many resamples at once.
 
-Their own room so that a binary and a k-class module are held to the same definitions. All take (resamples, n)
-weights, how often each scan was drawn, and return (resamples,); nan where a resample does not define the measure.
+All take (resamples, n) weights, how often each scan was drawn, and return (resamples,); nan where a resample does not
+define the measure.
 """
 
 import numpy as np

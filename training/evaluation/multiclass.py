@@ -1,7 +1,6 @@
-"""How good a frozen model with k labels is on scans it has never seen, with or without an abstention.
+"""How good a model with k labels is on scans it has never seen, with or without an abstention.
 
-Its own room because it only judges: probabilities, answers and labels in, a report out; nothing is fitted. What a
-module answers and what it holds most probable are judged apart, as a module may abstain: accuracy, balanced accuracy,
+As a module may abstain, its answers and its most probable labels are evaluated separately: accuracy, balanced accuracy,
 F1, ROC AUC and calibration are of the most probable label, so that they compare with models that always answer.
 """
 
@@ -23,7 +22,7 @@ class Scored:
     """What a model said and what is true, one row a scan.
 
     Raises ValueError if it is empty, rows are missing, a row of probabilities is none, a true label is not among the
-    labels, two names beside the labels are answered, or an abstention is not uncertain.
+    labels, two names other than the labels are answered, or an abstention is not uncertain.
     """
 
     labels: tuple[str, ...]  # (k,)
@@ -44,7 +43,7 @@ class Scored:
         if unknown := set(self.actual.tolist()) - set(self.labels):
             raise ValueError(f"true labels {sorted(unknown)} are not among {list(self.labels)}")
         if len(self.abstentions) > 1:
-            raise ValueError(f"answers beside the labels must be one abstention, are {list(self.abstentions)}")
+            raise ValueError(f"answers other than the labels must be one abstention, are {list(self.abstentions)}")
         if not self.uncertain[~np.isin(self.answered, self.labels)].all():
             raise ValueError("an abstention is not marked uncertain")
 
@@ -60,12 +59,13 @@ class Scored:
 
 
 def evaluate(scored: Scored, *, healthy: str | None = None, resamples: int = 1000, seed: int = 0) -> Report:
-    """Judge scored scans, each measure with its 95% interval over groups.
+    """Evaluate scored scans, each measure with its 95% interval over groups.
 
     With `healthy`, the label of the scans that show nothing, the report opens with the false negative rate: the share
-    of the other scans that were answered healthy. Averages over classes run over those that the scans hold, each
-    counting alike; ROC AUC is one class against the rest. The Brier score is the sum over labels of squared errors,
-    0..2 (Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review, 1950).
+    of the other scans that were answered healthy. Averages run over the classes that the scans hold, each with the
+    same weight; ROC AUC is one class against the rest. The Brier score is the sum over labels of squared errors, 0..2
+    (Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review, 1950).
+
     Raises ValueError if `healthy` is not a label.
     """
     if healthy is not None and healthy not in scored.labels:

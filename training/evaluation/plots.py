@@ -1,7 +1,7 @@
-"""The pictures that go with a report: ROC curves, reliability diagram, confusion matrix.
+"""The plots of a report: ROC curves, reliability diagram, confusion matrix.
 
-Their own room, so that judging a model needs no Matplotlib. Figures are drawn with the object interface alone: no
-window, no global state, nothing left open. Every picture says how many scans it shows and that it is research only.
+They are drawn with Matplotlib's object interface: no window, no global state, nothing left open. Every plot says how
+many scans it shows and that it is research only.
 """
 
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The decision of a model on some scans, whatever its labels: as plain numbers for its card, or as Markdown.
-
-Its own room so that cards, pages and plots read one shape, however many labels a module has.
-"""
+"""The report of an evaluation, whatever the labels: as plain numbers for the card, or as Markdown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ Confusion = dict[str, dict[str, int]]  # actual label -> answered -> number of s
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """One class: how many scans and groups, and how well it was told apart."""
+    """One class: how many scans and groups, and how well it was recognised."""
 
     n: int
     groups: int
@@ -25,11 +22,11 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The decision. `metrics` holds what these scans could tell; with one class alone, no ROC AUC for example."""
+    """An evaluation. `metrics` holds what these scans define; with one class alone, no ROC AUC for example."""
 
     n: int
     groups: int
-    criteria: Mapping[str, float | str]  # what the answers were judged by: thresholds, the label that means healthy
+    criteria: Mapping[str, float | str]  # thresholds of the answers, the label that means healthy
     metrics: dict[str, Estimate]
     per_class: dict[str, ClassReport]
     confusion: Confusion  # of what was answered, an abstention included

@@ -1,4 +1,4 @@
-"""From a compiled engine and its thresholds to the artifact that is served: with its reference and its card."""
+"""From a compiled engine and its thresholds to the artifact that is served, with its reference and its card."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ FOREIGN_RULE = "99th percentile of the distances of validation scans to a refere
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training gave: the engine's bytes, how its scores were made probabilities, and what they are held to."""
+    """The result of training: the engine's bytes, its calibration and its thresholds."""
 
     engine: bytes
     calibration: Calibration
@@ -108,7 +108,7 @@ def _reference(module: AnalysisModule, samples: Sequence[Sample], groups: NDArra
 
 
 def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Decision, dict[str, float]]:
-    """Let a module judge a scan as `imip.inference.predictor` does, before there is a reference to compare with."""
+    """Let a module analyse a scan as `imip.inference.predictor` does, before there is a reference to compare with."""
     scan = read_scan(sample.data)
     features = image_features(scan)
     output = module.run(module.prepare(scan, features))

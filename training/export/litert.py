@@ -7,8 +7,8 @@ hidden layer's weights over positions, h is that layer's activation and v the ou
 routes each gradient to one position and so leaves the sum unchanged; so does an average, which splits it evenly.
 
 The embedding is the square root of the mean activation of every channel of the convolutions. The hidden layer's own
-activation, the usual choice, holds what parts the labels and forgets the rest: distances in it cannot tell a chest
-film from a brain. The root evens out the variance of means that are often near 0.
+activation, the usual choice, keeps what separates the labels and loses the rest: by its distances, a picture of
+something else looks like any scan. The root evens out the variance of means that are often near 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,11 +24,11 @@ from imip.errors import ArtifactError
 from imip.inference.runtime import Graph
 from training.calibration import Platt, Temperature
 
-LAST_CONVOLUTION = "last_convolution"  # the layer whose output Grad-CAM looks at
+LAST_CONVOLUTION = "last_convolution"  # the layer whose output Grad-CAM weighs
 HIDDEN_LAYER = "hidden"  # the one dense layer between it and the logits
 PROBABILITY_TOLERANCE = 1e-4
 HEATMAP_CORRELATION = 0.999
-FLAT = 1e-6  # deviation of evidence below which a map has no shape to correlate
+FLAT = 1e-6  # deviation of a map below which it has no shape to correlate
 
 
 def round_weights(network: keras.Sequential) -> None:

@@ -1,7 +1,6 @@
 """MobileNetV2 (Sandler et al., CVPR 2018) at width 0.35, pretrained, and the proof that photographs trained it.
 
-Its own room because it knows nothing of brains. `python -m training.networks.mobilenet FILE` prints the
-proof for a file.
+`python -m training.networks.mobilenet FILE` prints the proof for a file.
 """
 
 import sys
@@ -65,7 +64,7 @@ def shuffle(network: keras.Model) -> None:
 
 
 def remembered(network: keras.Model, pictures: Pictures) -> float:
-    """Return how well the network's memory of its training fits photos: near 1 if it was trained on such.
+    """Return how well the means that the network kept of its training fit photos: near 1 if it was trained on such.
 
     Batch normalisation keeps the mean that each channel had in training. Per layer, that is correlated over channels
     with the mean that photos give; the median over layers is returned.

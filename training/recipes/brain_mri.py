@@ -34,7 +34,7 @@ class BrainMri(Recipe):
 
 
 class BrainMriTypes(BrainMri):
-    """A recipe that tells the types of tumor apart: a folder that says no more than that there is one will not do."""
+    """A recipe that needs the type of each tumor: a folder that says only that there is one is refused."""
 
     folders = TYPED
 

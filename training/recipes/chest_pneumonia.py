@@ -1,4 +1,4 @@
-"""How `chest-pneumonia` is made: the default recipe on MedMNIST's archive and split, judged beside MedMNIST's table."""
+"""How `chest-pneumonia` is made: the default recipe on MedMNIST's archive and split."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from training.data import medmnist
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation.binary import Scored, evaluate
-from training.recipe import ROOT, Measured
+from training.recipe import ROOT, Evaluation
 from training.recipes.default import DefaultRecipe
 
 BRAIN = ROOT / "samples" / "brain-multiframe.dcm"
@@ -47,13 +47,16 @@ class ChestPneumonia(DefaultRecipe):
         """Divide the archive as published. Raises KeyError if a film is not of it."""
         return medmnist.official_split(samples)
 
-    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        figures = super().figures(measured, films=films)
-        figures["out_of_distribution"]["frames of one template brain"] = round(flagged_brains(measured.module), 4)
-        tables = {"published": published(measured)}
-        if medmnist.is_of_archive(measured.samples[0]):
-            tables["near_duplicates"] = near_duplicates(measured.samples[0].path.parents[1])
-        return figures | {"tables": tables}
+    def figures(self, evaluation: Evaluation, *, films: Path | None) -> dict[str, Any]:
+        figures = super().figures(evaluation, films=films)
+        figures["out_of_distribution"]["frames of one template brain"] = round(flagged_brains(evaluation.module), 4)
+        return figures
+
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        tables = {"published": published(evaluation)}
+        if medmnist.is_of_archive(evaluation.samples[0]):
+            tables["near_duplicates"] = near_duplicates(evaluation.samples[0].path.parents[1])
+        return tables
 
 
 def flagged_brains(module: AnalysisModule) -> float:
@@ -64,11 +67,11 @@ def flagged_brains(module: AnalysisModule) -> float:
     return float(np.mean([OUT_OF_DISTRIBUTION in analysis.prediction.warnings for analysis in analyses]))
 
 
-def published(measured: Measured) -> dict[str, Any]:
-    """Return MedMNIST's figures beside this model's, as a table of the card."""
-    assert isinstance(measured.scored, Scored)
-    metrics = measured.report.metrics
-    even = evaluate(measured.scored, EVEN).metrics["accuracy"]
+def published(evaluation: Evaluation) -> dict[str, Any]:
+    """Return MedMNIST's figures and this model's, as a table of the card."""
+    assert isinstance(evaluation.scored, Scored)
+    metrics = evaluation.report.metrics
+    even = evaluate(evaluation.scored, EVEN).metrics["accuracy"]
     area = metrics["roc_auc"].as_dict()
     return {
         "title": "Beside the published figures for the same test films; in brackets the side of the input in pixels:",

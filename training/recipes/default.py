@@ -58,7 +58,7 @@ class DefaultRecipe(Recipe):
         return class_name
 
     def begin(self, samples: Sequence[Sample]) -> None:
-        """Let the first data set that is trained on make the module's manifest."""
+        """Write the module's manifest from the first data set that is trained on."""
         if self.split == "ours" and not self.manifest.exists():
             write_manifest(split(samples, self.group(samples)), self.manifest)
 

@@ -37,7 +37,7 @@ def test_platt_applies_without_overflow_and_keeps_the_shape() -> None:
     [
         ([-1.0, -2.0, 1.0, 2.0], [True, True, False, False], "slope"),
         ([1.0, 2.0], [True, True], "both classes"),
-        ([1.0, 1.0], [True, False], "alike"),
+        ([1.0, 1.0], [True, False], "equal"),
         ([1.0, np.inf], [False, True], "finite"),
     ],
 )
@@ -57,7 +57,7 @@ def test_threshold_is_the_highest_that_still_finds_enough_tumors() -> None:
     assert point.uncertain_from < point.threshold < point.uncertain_to
 
 
-def test_equal_scores_are_never_parted() -> None:
+def test_equal_scores_are_never_separated() -> None:
     # The two lowest tumors score alike: finding three of four means finding all.
     probability = np.array([0.4, 0.4, 0.8, 0.9, 0.1, 0.2])
     point = choose_operating_point(probability, np.array([True] * 4 + [False] * 2), sensitivity=0.75)

@@ -1,4 +1,4 @@
-"""How `brain-anomaly` is made and judged: an autoencoder of slices without a tumor, and the score made of it."""
+"""How `brain-anomaly` is made and evaluated: an autoencoder of slices without a tumor, and a score from its errors."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,10 +24,10 @@ from training.export.artifact import Trained, write_artifact
 from training.export.litert import read_weights, round_and_write_weights, served_probabilities
 from training.loop import FitOptions, fit
 from training.networks import autoencoder
-from training.recipe import Measured
+from training.recipe import Evaluation
 from training.recipes.brain_anomaly import plots, score
 from training.recipes.brain_anomaly.batches import NoisyBatches, standardised
-from training.recipes.brain_anomaly.painted import paint_and_judge
+from training.recipes.brain_anomaly.painted import evaluate_painted
 from training.recipes.brain_mri import BrainMri, head_inputs, is_tumor
 
 FIT = FitOptions("mse", epochs=80, peak_rate=2e-3, metrics=())
@@ -50,7 +50,7 @@ class BrainAnomaly(BrainMri):
 
     @property
     def curves(self) -> Path:
-        """Where the losses of the shipped run stand, by epoch."""
+        """The file of the losses of the shipped run, by epoch."""
         return self.weights.with_name(f"{self.module.name}-epochs.csv")
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
@@ -79,44 +79,44 @@ class BrainAnomaly(BrainMri):
         write_artifact(self.module, self.about, trained, validation, dataset.groups(validation), out)
         return agreement
 
-    def judge(
+    def evaluate_analyses(
         self,
         module: AnalysisModule,
         samples: Sequence[Sample],
         analyses: Sequence[Analysis],
         groups: NDArray[np.int64],
-    ) -> Measured:
-        """Count borderline answers as such; sensitivity and specificity are those of the threshold."""
-        measured = super().judge(module, samples, analyses, groups)
+    ) -> Evaluation:
+        """Count borderline answers as such; sensitivity and specificity are those of the threshold alone."""
+        evaluation = super().evaluate_analyses(module, samples, analyses, groups)
         labels, answers = module.card.labels, module.card.possible_labels
         actual = np.array([self.label(sample.class_name) for sample in samples])
         answered = np.array([analysis.prediction.label for analysis in analyses])
         likelier = np.array(labels)[[int(analysis.output.probabilities.argmax()) for analysis in analyses]]
         missed = estimates({MISSED: Proportion(answered == self.healthy, actual != self.healthy)}, groups)
         counted = replace(
-            measured.report,
-            criteria={**measured.report.criteria, "healthy_label": self.healthy},
-            metrics={**measured.report.metrics, **missed},
+            evaluation.report,
+            criteria={**evaluation.report.criteria, "healthy_label": self.healthy},
+            metrics={**evaluation.report.metrics, **missed},
             confusion=count(actual, answered, labels, answers),
             confusion_forced=count(actual, likelier, labels, labels),
         )
-        return replace(measured, report=counted)
+        return replace(evaluation, report=counted)
 
-    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        """Add how the three outcomes fall, what each measure is worth alone, and how lesions alone are seen."""
-        tables = {"outcomes": _outcomes(measured), "measures": _measures(measured)}
-        if len(_normals(measured.samples)):
-            tables["painted"] = paint_and_judge(measured)
-        return super().figures(measured, films=films) | {"tables": tables}
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Return how often each outcome is answered, how good each measure is alone, and how painted lesions score."""
+        tables = {"outcomes": _outcomes(evaluation), "measures": _measures(evaluation)}
+        if len(_normals(evaluation.samples)):
+            tables["painted"] = evaluate_painted(evaluation)
+        return tables
 
-    def draw(self, measured: Measured, folder: Path) -> None:
+    def draw(self, evaluation: Evaluation, folder: Path) -> None:
         """Add histograms of the measures, and of the shipped network its losses and the project's samples redrawn."""
-        super().draw(measured, folder)
-        plots.draw_histograms(measured, folder / "measures.png")
-        if measured.module.card.version != read_card(self.artifact).version:
+        super().draw(evaluation, folder)
+        plots.draw_histograms(evaluation, folder / "measures.png")
+        if evaluation.module.card.version != read_card(self.artifact).version:
             return
         plots.draw_losses(self.curves, folder / "losses.png")
-        plots.draw_samples(measured.module, self.weights, folder / "before_after.png")
+        plots.draw_samples(evaluation.module, self.weights, folder / "before_after.png")
 
 
 def evenly(groups: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -145,24 +145,24 @@ def _normals(samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample, shows in zip(samples, is_tumor(samples), strict=True) if not shows]
 
 
-def _outcomes(measured: Measured) -> dict[str, Any]:
+def _outcomes(evaluation: Evaluation) -> dict[str, Any]:
     """Return for each class how often each outcome was answered, with intervals over groups."""
-    answers, names = measured.module.card.possible_labels, _class_names(measured)
-    answered = np.array([analysis.prediction.label for analysis in measured.analyses])
+    answers, names = evaluation.module.card.possible_labels, _class_names(evaluation)
+    answered = np.array([analysis.prediction.label for analysis in evaluation.analyses])
     rows: list[list[Any]] = []
     for name in sorted(set(names.tolist())):
         shares = {answer: Proportion(answered == answer, names == name) for answer in answers}
-        estimated = estimates(shares, measured.scored.group)
+        estimated = estimates(shares, evaluation.scored.group)
         rows.append([name, *(estimated[answer].as_dict() for answer in answers)])
     title = "Share of each class by outcome:"
     return {"title": title, "columns": ["Class", *answers], "rows": rows}
 
 
-def _measures(measured: Measured) -> dict[str, Any]:
+def _measures(evaluation: Evaluation) -> dict[str, Any]:
     """Return the ROC AUC of each measure alone, against all tumors and against each class of them."""
-    names, group = _class_names(measured), measured.scored.group
-    tumor = is_tumor(measured.samples)
-    values = np.array([analysis.output.measures for analysis in measured.analyses], np.float64)
+    names, group = _class_names(evaluation), evaluation.scored.group
+    tumor = is_tumor(evaluation.samples)
+    values = np.array([analysis.output.measures for analysis in evaluation.analyses], np.float64)
     columns = {text: values[:, number] for number, (_, text) in enumerate(MEASURES)} | {"both": values.mean(axis=1)}
     rows: list[list[Any]] = []
     for kind in [*sorted(set(names[tumor].tolist())), ALL]:
@@ -173,8 +173,8 @@ def _measures(measured: Measured) -> dict[str, Any]:
     return {"title": title, "columns": ["Class", *columns], "rows": rows}
 
 
-def _class_names(measured: Measured) -> NDArray[np.str_]:
-    return np.array([sample.class_name for sample in measured.samples])
+def _class_names(evaluation: Evaluation) -> NDArray[np.str_]:
+    return np.array([sample.class_name for sample in evaluation.samples])
 
 
 def _area(

@@ -1,7 +1,7 @@
 """Does `brain-anomaly` see lesions, or only where a slice comes from? The same slices with and without a painted mass.
 
-Its own room because here nothing but the lesion differs: not source, plane, contrast or patient, which all differ
-between the tumors and the normal slices of the data set.
+Nothing but the lesion differs between them: not source, plane, contrast or patient, which all differ between the
+tumors and the normal slices of the data set.
 """
 
 from typing import Any
@@ -14,29 +14,29 @@ from imip.inference.output import Output
 from training.augmentation.brain import paint_lesion
 from training.evaluation.bootstrap import Proportion, Weights, estimates
 from training.evaluation.measures import average, roc_auc
-from training.recipe import Measured
+from training.recipe import Evaluation
 from training.recipes.brain_mri import is_tumor
 
 SEED = 20261121
 CHANGED = 8  # grey levels; what painting changed by more belongs to the lesion or its oedema
 
 
-def paint_and_judge(measured: Measured) -> dict[str, Any]:
+def evaluate_painted(evaluation: Evaluation) -> dict[str, Any]:
     """Return a table of how the normal slices score once a mass is painted into them, with intervals over groups."""
-    rows = np.flatnonzero(~is_tumor(measured.samples)).tolist()
+    rows = np.flatnonzero(~is_tumor(evaluation.samples)).tolist()
     before, after, within, share = [], [], [], []
     for row in rows:
-        pixels = measured.samples[row].pixels
+        pixels = evaluation.samples[row].pixels
         painted = paint_lesion(pixels, np.random.default_rng((SEED, row)))
-        model_input = crop_to_head(painted, measured.module.card.input.side)
-        output = measured.module.run(model_input)
+        model_input = crop_to_head(painted, evaluation.module.card.input.side)
+        output = evaluation.module.run(model_input)
         lesion = np.abs(painted.astype(np.int16) - pixels) > CHANGED
         heat = model_input.to_slice(output.heatmaps[:, :, 0])
-        before.append(_score(measured.analyses[row].output))
+        before.append(_score(evaluation.analyses[row].output))
         after.append(_score(output))
         within.append(bool(lesion[np.unravel_index(heat.argmax(), heat.shape)]))
         share.append(float(lesion[heat > 0].mean()) if (heat > 0).any() else 0.0)
-    return _table(np.array(before), np.array(after), np.array(within), np.array(share), measured.scored.group[rows])
+    return _table(np.array(before), np.array(after), np.array(within), np.array(share), evaluation.scored.group[rows])
 
 
 def _score(output: Output) -> float:

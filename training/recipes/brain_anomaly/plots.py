@@ -1,6 +1,6 @@
-"""Pictures of `brain-anomaly`: its losses by epoch, its measures by class, and slices before and after it redrew them.
+"""Plots of `brain-anomaly`: its losses by epoch, its measures by class, and slices as they are and as it redraws them.
 
-The slices drawn are the project's own samples, never a data set's.
+The slices are the project's own samples, never those of a data set.
 """
 
 import csv
@@ -18,7 +18,7 @@ from training.augmentation.brain import paint_lesion
 from training.evaluation.plots import ACCENT, INK, PALE, sheet
 from training.export.litert import read_weights
 from training.networks import autoencoder
-from training.recipe import Measured
+from training.recipe import Evaluation
 from training.recipes.brain_mri import is_tumor
 
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -42,15 +42,15 @@ def draw_losses(curves: Path, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def draw_histograms(measured: Measured, path: Path) -> None:
-    """Draw both measures and the score, of slices without a tumor and of tumors; in the score, where it is parted."""
-    values = np.array([analysis.output.measures for analysis in measured.analyses], np.float64)
-    card = measured.module.card
+def draw_histograms(evaluation: Evaluation, path: Path) -> None:
+    """Draw both measures and the score, of slices without a tumor and of tumors, and the limits of the score."""
+    values = np.array([analysis.output.measures for analysis in evaluation.analyses], np.float64)
+    card = evaluation.module.card
     figure = sheet("Measures of slices without a tumor and of tumors", f"n = {len(values)} scans")
     panels = figure.subplots(3, 1)
     for axes, (_, text), column in zip(panels, MEASURES, values.T, strict=False):
-        _histogram(axes, column, measured, f"{text}, standard deviations of training slices")
-    _histogram(panels[2], values.mean(axis=1), measured, "score, the mean of both")
+        _histogram(axes, column, evaluation, f"{text}, standard deviations of training slices")
+    _histogram(panels[2], values.mean(axis=1), evaluation, "score, the mean of both")
     for name, ink in (("uncertain_from", PALE), ("threshold", ACCENT)):
         score = score_at(card.decision.at(name), card.calibration)
         label = "borderline from" if name == "uncertain_from" else "anomaly from"
@@ -59,10 +59,10 @@ def draw_histograms(measured: Measured, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def _histogram(axes: Axes, values: NDArray[np.float64], measured: Measured, text: str) -> None:
+def _histogram(axes: Axes, values: NDArray[np.float64], evaluation: Evaluation, text: str) -> None:
     low, high = np.quantile(values, [0.002, 0.998]).tolist()
     edges = np.linspace(low, high, BINS + 1)
-    tumor = is_tumor(measured.samples)
+    tumor = is_tumor(evaluation.samples)
     for chosen, ink, label in ((~tumor, INK, "without a tumor"), (tumor, ACCENT, "tumor")):
         axes.hist(np.clip(values[chosen], low, high), edges, density=True, alpha=0.5, color=ink, label=label)
     axes.set(xlabel=text, ylabel="Density")

@@ -1,11 +1,11 @@
 """How unlike slices without a tumor a slice is: two measures, their mean as the score, and all of it as one graph.
 
-Its own room because `training.networks.autoencoder` only redraws: what an error means is learned here,
-afterwards, from the same slices. The measures, both in standard deviations of the training slices:
+The autoencoder only redraws; which errors are usual is learned here, afterwards, from the same slices. The measures,
+both in standard deviations of the training slices:
 
-- reconstruction error: how far the largest errors inside the head stand out of the slice's own mean error, each
-  error relative to what is usual at its place. Relative to its own mean, as a sharp or grainy slice is
-  harder to redraw everywhere without being any less normal;
+- reconstruction error: how far the largest errors inside the head exceed the slice's own mean error, each error
+  relative to what is usual at its place. Relative to its own mean, as a sharp or grainy slice is harder to redraw
+  everywhere without being any less normal;
 - latent distance: Mahalanobis' from the centre of the latent vectors, covariance shrunk (Ledoit & Wolf 2004).
 
 Both are taken as logarithms first, which makes their distributions nearly symmetric.

@@ -17,10 +17,10 @@ from training.calibration import Temperature, choose_confidence, fit_temperature
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.export.artifact import Trained, write_artifact
-from training.recipe import Measured
+from training.recipe import Evaluation
 from training.recipes.brain_mri import TYPES, BrainMriTypes
 from training.recipes.brain_tree import growth
-from training.recipes.brain_tree.looks import LOOKS, Look
+from training.recipes.brain_tree.variants import CHANGES, Change
 
 CERTAIN: Final = 0.9  # of what is called confident, on validation
 IMPORTANT: Final = 0.01  # Gini importance, of a measure that the card names
@@ -68,8 +68,8 @@ class BrainTree(BrainMriTypes):
         write_artifact(self.module, self.about, made, samples, dataset.groups(samples), out)
         return agreement
 
-    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        return super().figures(measured, films=films) | {"tables": tables(read(self.weights), measured)}
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        return tables(read(self.weights), evaluation)
 
     def _measured(self, dataset: Dataset, samples: Sequence[Sample], copies: int) -> growth.Table:
         labels = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
@@ -77,7 +77,7 @@ class BrainTree(BrainMriTypes):
 
 
 def read(weights: Path) -> dict[str, NDArray[Any]]:
-    """Return what training found. Raises OSError if there is no such file."""
+    """Return the arrays that training wrote. Raises OSError if there is no such file."""
     with np.load(weights, allow_pickle=False) as arrays:
         return dict(arrays)
 
@@ -85,7 +85,7 @@ def read(weights: Path) -> dict[str, NDArray[Any]]:
 def prove(tree: Tree, depth: int, training: growth.Table, values: NDArray[np.float32]) -> str:
     """Compare the written tree with scikit-learn's own, grown again, on scans, (n, f).
 
-    Raises ArtifactError if a scan comes to another leaf.
+    Raises ArtifactError if a scan reaches another leaf.
     """
     again = growth.grow(training.of(MEASURES), training.labels, depth)
     own = np.array([tree.path(row)[1] for row in values])
@@ -94,11 +94,11 @@ def prove(tree: Tree, depth: int, training: growth.Table, values: NDArray[np.flo
     return f"{len(values)} of {len(values)} scans come to the same leaf as in scikit-learn's tree of depth {depth}"
 
 
-def tables(trained: Mapping[str, NDArray[Any]], measured: Measured) -> dict[str, Any]:
-    """Return what the tree was chosen by, what it leans on and what shakes it, as tables of the card."""
+def tables(trained: Mapping[str, NDArray[Any]], evaluation: Evaluation) -> dict[str, Any]:
+    """Return how the tree was chosen, which measures it uses and which changes it withstands, as tables of the card."""
     depth, by_depth = int(trained["depth"]), trained["scores_by_depth"]
     others = zip(trained["others"].tolist(), trained["scores_of_others"], strict=True)
-    asked = [{reason.measure for reason in analysis.prediction.reasons} for analysis in measured.analyses]
+    compared = [{reason.measure for reason in analysis.prediction.reasons} for analysis in evaluation.analyses]
     order = np.argsort(-trained["importance"], kind="stable")
     return {
         "depth": {
@@ -117,23 +117,23 @@ def tables(trained: Mapping[str, NDArray[Any]], measured: Measured) -> dict[str,
             ],
         },
         "importance": {
-            "title": "What the tree leans on: each measure's part in telling the labels apart (Gini importance), and "
-            "the share of the test scans whose path asks for it:",
+            "title": "Which measures the tree uses: the Gini importance of each, and the share of the test scans whose "
+            "path compares it:",
             "columns": ["Measure", "Importance", "Paths"],
             "rows": [
                 [
                     MEASURE_NAMES[MEASURES[index]],
                     round(float(trained["importance"][index]), 4),
-                    round(float(np.mean([MEASURES[index] in path for path in asked])), 4),
+                    round(float(np.mean([MEASURES[index] in path for path in compared])), 4),
                 ]
                 for index in order
                 if trained["importance"][index] >= IMPORTANT
             ],
         },
         "looks": {
-            "title": "The same test scans in another look: the share of right labels, and of labels that stay:",
-            "columns": ["Look", "Accuracy", "Same label"],
-            "rows": [[look.title, *_in_look(look, measured)] for look in LOOKS],
+            "title": "The same test scans changed: the share of right labels, and of labels that stay the same:",
+            "columns": ["Change", "Accuracy", "Same label"],
+            "rows": [[change.title, *_changed(change, evaluation)] for change in CHANGES],
         },
     }
 
@@ -142,12 +142,12 @@ def _score(scores: NDArray[np.float64]) -> list[float]:
     return [round(float(scores.mean()), 4), round(growth.standard_error(scores), 4)]
 
 
-def _in_look(look: Look, measured: Measured) -> list[float]:
-    """Return how often the labels are right in a look, and how often they are those of the scans as they are."""
-    pictures = (look.change(analysis.scan.pixels, look.measured) for analysis in measured.analyses)
-    labels = [analyse(encode_png(picture), measured.module).prediction.label for picture in pictures]
-    right = [label == TYPES[sample.class_name] for label, sample in zip(labels, measured.samples, strict=True)]
-    same = [label == analysis.prediction.label for label, analysis in zip(labels, measured.analyses, strict=True)]
+def _changed(change: Change, evaluation: Evaluation) -> list[float]:
+    """Return how often the labels of changed scans are right, and how often they are those of the scans as they are."""
+    pictures = (change.apply(analysis.scan.pixels, change.measured) for analysis in evaluation.analyses)
+    labels = [analyse(encode_png(picture), evaluation.module).prediction.label for picture in pictures]
+    right = [label == TYPES[sample.class_name] for label, sample in zip(labels, evaluation.samples, strict=True)]
+    same = [label == analysis.prediction.label for label, analysis in zip(labels, evaluation.analyses, strict=True)]
     return [round(float(np.mean(right)), 4), round(float(np.mean(same)), 4)]
 
 

@@ -1,7 +1,7 @@
-"""Growing the tree of `brain-tree`: its measures of each scan, how deep it may grow, and what that rests on.
+"""Growing the tree of `brain-tree`: its measures of each scan, and how deep it may grow.
 
-Depth is chosen by cross-validation over groups, on the training part alone. The same cross-validation, run with
-other measures, shows what the served ones give away and what was left out on purpose.
+Depth is chosen by cross-validation over groups, on the training part alone. The same cross-validation with other
+measures shows what the served ones cost and what those left out would gain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ from imip.modules.brain_tree.tree import LEAF
 from imip.scan.read import read_scan
 from imip.scan.scan import Scan
 from training.data.samples import Sample
-from training.recipes.brain_tree.looks import vary
+from training.recipes.brain_tree.variants import vary
 
 DEPTHS: Final = tuple(range(2, 11))
-COPIES: Final = 2  # of each training slice, in other looks
-SMALLEST_LEAF: Final = 20 * (1 + COPIES)  # slices with their copies; fewer give no share worth its name
+COPIES: Final = 2  # changed variants of each training slice
+SMALLEST_LEAF: Final = 20 * (1 + COPIES)  # slices with their variants; fewer give no reliable share
 FOLDS: Final = 5
 FOREST: Final = 100  # trees, of the forest to compare with
 SIDE = 128  # pixels of the module's input
@@ -49,7 +49,7 @@ OTHERS: Final[Mapping[str, Sequence[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Scans as numbers, each as it is and in c other looks."""
+    """Scans as numbers, each as it is and in c variants."""
 
     values: NDArray[np.float32]  # (n, 1 + c, m) of ALL; first as it is
     labels: NDArray[np.int64]  # (n,) index of the label
@@ -61,13 +61,13 @@ class Table:
 
 
 def measure(samples: Sequence[Sample], labels: NDArray[np.int64], groups: NDArray[np.int64], copies: int) -> Table:
-    """Measure scans as the module does when it serves, and in other looks. The same scans get the same looks."""
+    """Measure scans as the module does when it serves, and variants of them. The same scans get the same variants."""
     rng = np.random.default_rng(SEED)
     rows = []
     for sample in tqdm(samples, desc="measuring", unit="scan"):
         scan = read_scan(sample.data)
-        looks = [scan, *(replace(scan, pixels=vary(scan.pixels, rng)) for _ in range(copies))]
-        rows.append([_measures(look) for look in looks])
+        variants = (replace(scan, pixels=vary(scan.pixels, rng)) for _ in range(copies))
+        rows.append([_measures(variant) for variant in (scan, *variants)])
     return Table(np.array(rows, np.float32), labels, groups)
 
 
@@ -93,12 +93,12 @@ def compare(scans: Table, depth: int) -> dict[str, NDArray[np.float64]]:
 def cross_validate(
     scans: Table, names: Sequence[str], fit: Callable[[NDArray[np.float32], NDArray[np.int64]], Any]
 ) -> NDArray[np.float64]:
-    """Return the balanced accuracy in each fold, (folds,), of slices as they are; no group stands in two folds."""
+    """Return the balanced accuracy in each fold, (folds,), of slices as they are; no group is in two folds."""
     values, scores = scans.of(names), []
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
-    for known, held in folds.split(values, scans.labels, scans.groups):
-        answered = fit(values[known], scans.labels[known]).predict(values[held, 0])
-        scores.append(balanced_accuracy_score(scans.labels[held], answered))
+    for known, held_out in folds.split(values, scans.labels, scans.groups):
+        answered = fit(values[known], scans.labels[known]).predict(values[held_out, 0])
+        scores.append(balanced_accuracy_score(scans.labels[held_out], answered))
     return np.array(scores)
 
 
@@ -140,7 +140,7 @@ def _measures(scan: Scan) -> list[float]:
 
 
 def _flat(values: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return slices and their copies as rows, ((1 + c) n, f), with a label each."""
+    """Return slices and their variants as rows, ((1 + c) n, f), with a label each."""
     return values.reshape(-1, values.shape[-1]), labels.repeat(values.shape[1])
 
 

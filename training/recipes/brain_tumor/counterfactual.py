@@ -1,10 +1,10 @@
-"""Slices as they would look without their tumor: the healthy half of a head, mirrored over the sick one.
+"""Slices as they would look without their tumor: the healthy half of a head, mirrored over the other one.
 
-In this merged data set tumors and healthy slices come from different scanners, so a network can tell them apart
-by the look of skull and background and never learn what a tumor is. A slice without its tumor, from the same
-scanner, takes that cue away. Where the tumor lies is not annotated; it is taken to be where the two halves of
-the head differ most, on the side that differs more from ordinary tissue. By eye this is right for about six in
-seven of the slices that qualify: axial and coronal ones with a clear difference.
+In this merged data set tumors and healthy slices come from different scanners, so a network can recognise them by
+skull and background and never learn what a tumor is. A slice without its tumor, from the same scanner, removes that
+cue. Where the tumor lies is not annotated; it is taken to be where the two halves of the head differ most, on the side
+that differs more from ordinary tissue. By eye this is right for about six in seven of the slices that qualify: axial
+and coronal ones with a clear difference.
 """
 
 from dataclasses import dataclass

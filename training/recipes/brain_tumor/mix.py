@@ -28,7 +28,7 @@ class Mix:
     mirrored: float = 0.0  # healthy slices shown with one half mirrored over the other
     toned: float = 0.0  # slices that get another slice's tones
     reshaded: float = 0.0  # slices whose scalp is dimmed, brightened or blanked
-    balanced: bool = False  # weight slices so that their coarse look does not tell the label
+    balanced: bool = False  # weight slices so that plane, outline and shading do not show the label
 
 
 class Augmenter:
@@ -95,7 +95,7 @@ class MixedBatches(SeededBatches):
 def validation_arrays(augmenter: Augmenter, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return inputs and targets of each slice twice, as it is and augmented once.
 
-    The network to keep is thus not one that knows only how the data set itself looks.
+    So the network that is kept does not know the data set's own appearance alone.
     """
     samples = augmenter.samples
     pairs = [augmenter.draw(index, (seed, index)) for index in range(len(samples))]

@@ -23,7 +23,7 @@ from training.export.litert import (
     to_litert,
 )
 from training.networks import mobilenet
-from training.recipe import Measured
+from training.recipe import Evaluation
 from training.recipes.brain_mri import BrainMriTypes, head_inputs
 from training.recipes.brain_tumor_type import thresholds
 from training.recipes.brain_tumor_type.network import EMBEDDED, build
@@ -58,24 +58,24 @@ class BrainTumorType(BrainMriTypes):
         write_artifact(self.module, self.about, trained, validation, dataset.groups(validation), out)
         return str(parity)
 
-    def figures(self, measured: Measured, *, films: Path | None) -> dict[str, Any]:
-        return super().figures(measured, films=films) | {"tables": {"starting_thresholds": by_thresholds(measured)}}
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        return {"starting_thresholds": by_thresholds(evaluation)}
 
     def _labelled(self, samples: list[Sample]) -> Labelled:
         indices = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]
         return samples, np.array(indices, np.int64)
 
 
-def by_thresholds(measured: Measured) -> dict[str, Any]:
-    """Return what the module's thresholds and the starting ones are worth on the same scans, as a table of the card."""
+def by_thresholds(evaluation: Evaluation) -> dict[str, Any]:
+    """Return how the module's thresholds and the starting ones do on the same scans, as a table of the card."""
     sets = {
-        "shipped": measured.module.card.decision.thresholds,
+        "shipped": evaluation.module.card.decision.thresholds,
         "starting values": thresholds.STARTING,
     }
     return {
         "title": "The same probabilities by other thresholds (No Tumor, Meningioma, Glioma, Pituitary):",
         "columns": ["Thresholds", "Answered share", "Answered accuracy", "False negative rate"],
-        "rows": [[_named(name, values), *_worth(measured, values)] for name, values in sets.items()],
+        "rows": [[_named(name, values), *_scores(evaluation, values)] for name, values in sets.items()],
     }
 
 
@@ -83,9 +83,9 @@ def _named(name: str, values: Mapping[str, float]) -> str:
     return f"{name}: {', '.join(f'{values[label]:.2f}' for label in thresholds.LABELS)}"
 
 
-def _worth(measured: Measured, values: Mapping[str, float]) -> list[dict[str, float | None]]:
-    assert isinstance(measured.scored, multiclass.Scored)
-    answered = thresholds.answers(measured.scored.probabilities, values)
-    scored = replace(measured.scored, answered=answered, uncertain=answered == AMBIGUOUS)
+def _scores(evaluation: Evaluation, values: Mapping[str, float]) -> list[dict[str, float | None]]:
+    assert isinstance(evaluation.scored, multiclass.Scored)
+    answered = thresholds.answers(evaluation.scored.probabilities, values)
+    scored = replace(evaluation.scored, answered=answered, uncertain=answered == AMBIGUOUS)
     metrics = multiclass.evaluate(scored, healthy=HEALTHY).metrics
     return [metrics[name].as_dict() for name in ("answered_share", "answered_accuracy", "false_negative_rate")]

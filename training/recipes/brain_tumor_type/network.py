@@ -1,7 +1,7 @@
 """The network of `brain-tumor-type`: MobileNetV2's convolutions, the mean of each channel, a dense layer, a softmax.
 
-Its own room because training, export and tests all need the same cuts. The convolutions are cut into a row of parts,
-so that what stays frozen can be computed once, and so that means for the embedding can be taken between them.
+The convolutions are divided into a row of parts, so that what stays frozen can be computed once, and so that means for
+the embedding can be taken between them.
 """
 
 from typing import Final

@@ -1,9 +1,9 @@
 """Where the probabilities of `brain-tumor-type` become answers: a threshold for each label, chosen on validation.
 
-Each is where Youden's J is highest, generalised to costs and to how common each side is: J alone would hold a missed
-tumor no worse than a healthy slice left open, and turn many right answers away for few wrong ones. That of No Tumor
-parts slices without a tumor from those with one. That of a type parts the right answers from the wrong ones, among the
-slices that would get that answer: what an abstention is for. Sources: Youden, Index for rating diagnostic tests, 1950;
+Each is where Youden's J is highest, generalised to costs and to how common each side is: J alone would count a missed
+tumor no worse than a healthy slice left open, and withhold many right answers for few wrong ones. The threshold of
+No Tumor separates slices without a tumor from those with one. That of a type separates right answers from wrong ones,
+among the slices that would get that answer. Sources: Youden, Index for rating diagnostic tests, 1950;
 Perkins & Schisterman, The inconsistency of "optimal" cutpoints, American Journal of Epidemiology, 2006.
 """
 
@@ -27,7 +27,7 @@ Probabilities = NDArray[np.float64]  # (n, 4) calibrated, in the order of LABELS
 def choose(probabilities: Probabilities, actual: NDArray[np.str_]) -> dict[str, float]:
     """Choose each label's threshold; `actual` (n,) are the true labels.
 
-    A type without a wrong answer has nothing to turn away, 0; one without a right answer is never given, 1. Raises
+    A type without a wrong answer gets 0, so all are given; one without a right answer gets 1, so none is. Raises
     CalibrationError without both slices that show a tumor and slices that show none.
     """
     thresholds = {HEALTHY: youden(_column(probabilities, HEALTHY), actual == HEALTHY, MISSED_TUMOR)}
@@ -55,8 +55,8 @@ def youden(score: NDArray[np.float64], is_positive: NDArray[np.bool_], cost: flo
         raise CalibrationError("Youden's J needs scans of both sides")
     scores = np.unique(score)
     cuts = np.concatenate([[0.0], (scores[:-1] + scores[1:]) / 2])
-    worth = np.where(is_positive, 1.0, -cost) @ (score[:, None] >= cuts)
-    return float(cuts[worth.argmax()])
+    value = np.where(is_positive, 1.0, -cost) @ (score[:, None] >= cuts)
+    return float(cuts[value.argmax()])
 
 
 def _column(probabilities: Probabilities, label: str) -> NDArray[np.float64]:

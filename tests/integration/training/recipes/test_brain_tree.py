@@ -1,4 +1,4 @@
-"""The decision tree grown on a few drawn heads, served, measured, and checked before it ships."""
+"""The tree of `brain-tree` is grown, tiny, from folders of pictures to an artifact and its card."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,8 @@ from tests.support.heads import head
 from training import recipe
 from training.export import figures
 from training.recipes import find
-from training.recipes.brain_tree import growth, looks
+from training.recipes.brain_tree import growth
+from training.recipes.brain_tree.variants import CHANGES
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +55,20 @@ def test_a_grown_tree_is_served_and_its_reference_is_the_validation_part(grown: 
     assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).prediction.reasons
 
 
-def test_its_card_tells_what_it_was_chosen_by_what_it_leans_on_and_what_shakes_it(grown: Path) -> None:
+def test_its_card_says_how_it_was_chosen_which_measures_it_uses_and_which_changes_it_withstands(grown: Path) -> None:
     (grown / "pages").mkdir(exist_ok=True)
     arguments = ["--data", str(grown / "scans"), "--artifact", str(grown / "run" / "artifact"), "--write-card"]
     result = CliRunner().invoke(app, ["evaluate", "brain-tree", *arguments])
     assert result.exit_code == 0, result.output
     tables = load(grown / "run" / "artifact").card.metrics["tables"]
     assert set(tables) == {"depth", "measures", "importance", "looks"}
-    assert len(tables["looks"]["rows"]) == len(looks.LOOKS)
+    assert len(tables["looks"]["rows"]) == len(CHANGES)
     importance = [row[1] for row in tables["importance"]["rows"]]
     assert importance == sorted(importance, reverse=True) and 0.9 < sum(importance) < 1.001
     assert "Gini" in (grown / "pages" / "brain-tree.md").read_text()
 
 
-def test_arrays_that_part_from_scikit_learns_tree_are_not_shipped(grown: Path) -> None:
+def test_arrays_that_differ_from_scikit_learns_tree_are_not_shipped(grown: Path) -> None:
     made = find("brain-tree")
     with np.load(made.weights) as arrays:
         altered = dict(arrays)

@@ -14,10 +14,10 @@ from training.comparison.agreement import (
     NO_VOTE,
     Votes,
     by_measure,
+    compare_signals,
     gains,
     levels_of,
     levels_of_majority,
-    tell,
 )
 
 
@@ -41,8 +41,8 @@ def test_levels_count_the_others_and_leave_abstentions_out() -> None:
     said = np.array([[1, 1, 1], [1, 1, -1], [1, -1, -1], [-1, 0, -1], [0, 1, 1]], np.int8)
     truth = np.array([True, False, True, False, True])
     of_three = Votes(("a", "b", "c"), np.full((5, 3), 0.5), said, truth, np.arange(5))
-    told = {level.agreeing: (level.scans, level.share, level.accuracy.value) for level in levels_of(of_three, 0)}
-    assert told == {0: (1, 0.2, 1.0), 1: (2, 0.4, 0.5), 2: (1, 0.2, 1.0)}
+    counted = {level.agreeing: (level.scans, level.share, level.accuracy.value) for level in levels_of(of_three, 0)}
+    assert counted == {0: (1, 0.2, 1.0), 1: (2, 0.4, 0.5), 2: (1, 0.2, 1.0)}
     majority = {level.agreeing: (level.scans, level.accuracy.value) for level in levels_of_majority(of_three)}
     assert majority == {2: (4, 0.5), 3: (1, 1.0)}
 
@@ -67,26 +67,26 @@ def test_measures_agree_with_scikit_learn_and_with_hand_counts() -> None:
     assert "sensitivity" not in measured[AVERAGE] and "roc_auc" not in measured[MAJORITY]
 
 
-def test_independent_modules_tell_more_together_than_one_does_of_itself() -> None:
+def test_independent_modules_separate_right_from_wrong_better_together_than_one_does_alone() -> None:
     of_four = drawn((0.25, 0.25, 0.25, 0.25))
-    told = tell(of_four, 0)
+    signals = compare_signals(of_four, 0)
     right = (of_four.probability[:, 0] >= 0.5) == of_four.is_abnormal
-    assert (told.answered, told.wrong, told.wrong_groups) == (600, *[np.count_nonzero(~right)] * 2)
+    assert (signals.answered, signals.wrong, signals.wrong_groups) == (600, *[np.count_nonzero(~right)] * 2)
     confidence = np.maximum(of_four.probability[:, 0], 1 - of_four.probability[:, 0])
-    assert told.area[CONFIDENCE].value == pytest.approx(roc_auc_score(right, confidence))
-    assert told.area[AGREEING].low > 0.5
-    assert told.gain[MEAN].low > 0
-    assert told.gain[MEAN].value == pytest.approx(told.area[MEAN].value - told.area[CONFIDENCE].value)
+    assert signals.area[CONFIDENCE].value == pytest.approx(roc_auc_score(right, confidence))
+    assert signals.area[AGREEING].low > 0.5
+    assert signals.gain[MEAN].low > 0
+    assert signals.gain[MEAN].value == pytest.approx(signals.area[MEAN].value - signals.area[CONFIDENCE].value)
     gain = gains(of_four)["a"]
     assert gain.area is not None and gain.area.low > 0 > gain.brier.high
 
 
-def test_modules_that_say_the_same_tell_nothing_beyond_one() -> None:
+def test_modules_that_say_the_same_add_nothing_to_one() -> None:
     alone = drawn((0.25,) * 2)
     copied = votes(alone.probability[:, [0, 0, 0]], alone.is_abnormal)
-    told = tell(copied, 0)
-    assert told.area[AGREEING].value == 0.5
-    assert told.gain[MEAN].value == pytest.approx(0)
+    signals = compare_signals(copied, 0)
+    assert signals.area[AGREEING].value == 0.5
+    assert signals.gain[MEAN].value == pytest.approx(0)
     assert gains(copied)["a"].brier.value == pytest.approx(0)
     assert [level.agreeing for level in levels_of(copied, 0)] == [2]
 
@@ -96,9 +96,9 @@ def test_a_module_that_only_guesses_does_not_help_the_average() -> None:
     assert gain.area is not None and gain.area.high < 0 < gain.brier.low
 
 
-def test_without_a_wrong_vote_there_is_nothing_to_tell_apart() -> None:
-    told = tell(drawn((0.01, 0.3)), 0)
-    assert told.wrong == 0 and not told.area and not told.gain
+def test_without_a_wrong_vote_there_is_nothing_to_separate() -> None:
+    signals = compare_signals(drawn((0.01, 0.3)), 0)
+    assert signals.wrong == 0 and not signals.area and not signals.gain
 
 
 def test_scans_of_one_kind_alone_still_have_a_brier_score() -> None:

@@ -15,11 +15,11 @@ from tests.support.server import REPOSITORY
 from training.comparison import compare as comparison
 from training.comparison import page as comparison_page
 from training.comparison.agreement import ABNORMAL, AVERAGE, HEALTHY, MAJORITY, NO_VOTE
-from training.comparison.compare import ACCURACY_GAIN, Comparison, Judged, compare, judge, vote
+from training.comparison.compare import ACCURACY_GAIN, Comparison, Evaluated, compare, evaluate, vote
 from training.data.samples import Sample
 from training.data.split import Dataset, Entry
 from training.evaluation.bootstrap import Estimate
-from training.recipe import Measured, Recipe
+from training.recipe import Evaluation, Recipe
 
 CLASSES = ("glioma", "meningioma", "pituitary", "notumor")
 TYPES = ("Glioma", "Meningioma", "Pituitary", "No Tumor")
@@ -29,7 +29,7 @@ SHIPPED = read_card(REPOSITORY / "models" / "brain-tumor")
 SCANS = 200
 
 
-class Told(Recipe):
+class Simulated(Recipe):
     """A module right as often as its noise lets it, which abstains where its best probability is below `silent`."""
 
     artifact = REPOSITORY / "models" / "brain-tumor"
@@ -61,11 +61,11 @@ class Told(Recipe):
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
         raise NotImplementedError
 
-    def measure(self, artifact: Path, dataset: Dataset) -> Measured:
+    def evaluate(self, artifact: Path, dataset: Dataset) -> Evaluation:
         samples, rng = dataset.part("test"), np.random.default_rng(len(self.module.name))
         labels: dict[str, Any] = {"module": self.module.name, "labels": tuple(self.labels), "headline": "macro_f1"}
         module: Any = SimpleNamespace(card=SHIPPED.model_copy(update=labels))
-        return self.judge(module, samples, [self._say(s, rng) for s in samples], dataset.groups(samples))
+        return self.evaluate_analyses(module, samples, [self._say(s, rng) for s in samples], dataset.groups(samples))
 
     def _say(self, sample: Sample, rng: np.random.Generator) -> Any:
         actual = np.array(self.labels) == self.label(sample.class_name)
@@ -87,36 +87,36 @@ def dataset() -> Dataset:
 
 
 THREE = (
-    Told("kind"),
-    Told("kind-too", noise=3.0),
-    Told("state", STATES, "Normal", noise=2.0, silent=0.9),
+    Simulated("kind"),
+    Simulated("kind-too", noise=3.0),
+    Simulated("state", STATES, "Normal", noise=2.0, silent=0.9),
 )
-ELSEWHERE = Told("elsewhere", STATES, "Normal")
+ELSEWHERE = Simulated("elsewhere", STATES, "Normal")
 
 
 @pytest.fixture(scope="module")
-def three() -> list[Judged]:
-    return judge(THREE, dataset())
+def three() -> list[Evaluated]:
+    return evaluate(THREE, dataset())
 
 
 @pytest.fixture(scope="module")
-def compared(three: list[Judged]) -> Comparison:
+def compared(three: list[Evaluated]) -> Comparison:
     return compare(three, [ELSEWHERE], dataset())
 
 
-def test_every_module_answers_the_common_question_in_its_own_labels(three: list[Judged]) -> None:
+def test_every_module_answers_the_common_question_in_its_own_labels(three: list[Evaluated]) -> None:
     votes = vote(three, dataset())
     assert votes.modules == ("kind", "kind-too", "state")
     assert votes.is_abnormal.tolist() == [class_name != "notumor" for class_name in CLASSES] * (SCANS // 4)
     for index, one in enumerate(three):
-        for row, analysis in enumerate(one.measured.analyses):
+        for row, analysis in enumerate(one.evaluation.analyses):
             expected = {ABSTENTION: NO_VOTE, "No Tumor": HEALTHY, "Normal": HEALTHY}
             assert votes.vote[row, index] == expected.get(analysis.prediction.label, ABNORMAL)
             assert votes.probability[row, index] == pytest.approx(1 - analysis.output.probabilities[-1])
 
 
 def test_a_module_without_a_healthy_label_is_named() -> None:
-    kind, state = judge([Told("kind"), Told("state", STATES, "Normal")], dataset())
+    kind, state = evaluate([Simulated("kind"), Simulated("state", STATES, "Normal")], dataset())
     state.recipe.healthy = None
     with pytest.raises(ValueError, match="state has no label that means healthy"):
         vote([kind, state], dataset())
@@ -144,16 +144,16 @@ def test_a_module_of_another_data_set_is_there_with_its_cards_figure(compared: C
     assert 0 < other.megabytes < 5
 
 
-def test_a_module_that_was_never_measured_has_no_figure(three: list[Judged], tmp_path: Path) -> None:
+def test_a_module_that_was_never_measured_has_no_figure(three: list[Evaluated], tmp_path: Path) -> None:
     SHIPPED.model_copy(update={"metrics": {}}).write(tmp_path / CARD)
-    other = Told("elsewhere", STATES, "Normal")
+    other = Simulated("elsewhere", STATES, "Normal")
     other.artifact = tmp_path  # type: ignore[misc]
     compared = compare(three, [other], dataset())
     assert compared.own[-1].headline is None
     assert f"| {SHIPPED.headline.replace('_', ' ')} - | 0 of another data set" in comparison_page.render(compared)
 
 
-def test_the_page_tells_every_figure(compared: Comparison) -> None:
+def test_the_page_has_every_figure(compared: Comparison) -> None:
     page = comparison_page.render(compared)
     for name, measured in compared.common.items():
         shown = f"`{name}`" if name.startswith(("kind", "state")) else name
@@ -170,15 +170,15 @@ def test_the_page_says_better_only_where_the_interval_excludes_no_difference(com
         for name, gain in compared.gains.items():
             estimate: Estimate = getattr(gain, measure)
             above, below = ("better", "worse") if measure == "area" else ("worse", "better")
-            side = above if estimate.low > 0 else below if estimate.high < 0 else "no difference can be told"
+            side = above if estimate.low > 0 else below if estimate.high < 0 else "no clear difference"
             (said,) = (part for part in line.rstrip(".").split("; ") if f"`{name}`" in part)
             assert f"{side} for" in said
 
 
 def test_nothing_is_concluded_from_a_handful_of_wrong_votes(compared: Comparison) -> None:
     page = comparison_page.render(compared)
-    enough = {one.module for one in compared.telling if one.wrong_groups >= comparison_page.FEWEST_WRONG}
-    few = {one.module for one in compared.telling} - enough
+    enough = {one.module for one in compared.signals if one.wrong_groups >= comparison_page.FEWEST_WRONG}
+    few = {one.module for one in compared.signals} - enough
     assert enough and few
     (too_few,) = (line for line in page.splitlines() if line.startswith("- Wrong votes in fewer than"))
     (verdict,) = (line for line in page.splitlines() if line.startswith("- How many others voted alike"))
@@ -194,14 +194,16 @@ def test_the_command_prints_the_page_and_writes_it_with_its_figure_only_if_asked
     printed = CliRunner().invoke(app, ["compare", "--data", str(tmp_path)])
     assert printed.exit_code == 0, printed.output
     assert not list(tmp_path.iterdir())
+    for folder in ("explanation", "images"):
+        (tmp_path / folder).mkdir()
     CliRunner().invoke(app, ["compare", "--data", str(tmp_path), "--write"])
     page = (tmp_path / comparison_page.PAGE).read_text(encoding="utf-8")
     assert page.strip() == printed.stdout.strip()
-    assert f"]({comparison_page.FIGURE})" in page
+    assert f"](../{comparison_page.FIGURE})" in page
     assert (tmp_path / comparison_page.FIGURE).read_bytes().startswith(b"\x89PNG")
 
 
 def test_one_module_alone_cannot_be_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(comparison, "shipped", lambda: ([Told("kind")], []))
+    monkeypatch.setattr(comparison, "shipped", lambda: ([Simulated("kind")], []))
     result = CliRunner().invoke(app, ["compare", "--data", str(tmp_path)])
     assert result.exit_code == 1 and "fewer than two" in result.stderr

@@ -1,4 +1,4 @@
-"""The backbone of `brain-tumor-type`: read layer by layer from an export, and known again as ImageNet's."""
+"""The backbone of `brain-tumor-type` is read layer by layer from an export."""
 
 from pathlib import Path
 
@@ -7,19 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from training.export.litert import read_weights
-from training.networks.mobilenet import INSIDE, photos, pretrained, read, recognised, remembered, shuffle, untrained
-from training.recipes.brain_tumor_type.network import build
-
-WEIGHTS = Path(__file__).parents[4] / "training" / "weights" / "brain-tumor-type.npz"
+from training.networks.mobilenet import INSIDE, pretrained, read, untrained
 
 
-@pytest.fixture
-def shipped() -> keras.Model:
-    """The backbone as it is shipped: its last blocks were trained on, its batch normalisation was not."""
-    backbone = untrained()
-    read_weights(build(backbone, 4), WEIGHTS)
-    return backbone
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return untrained()
 
 
 def write_keras2(network: keras.Model, path: Path) -> None:
@@ -32,15 +25,14 @@ def write_keras2(network: keras.Model, path: Path) -> None:
                 file[f"{INSIDE}/{layer.name}/{name}:0"] = weight.numpy()
 
 
-def test_an_export_gives_its_weights_to_the_layers_of_the_same_names(tmp_path):
-    network = untrained()
+def test_an_export_gives_its_weights_to_the_layers_of_the_same_names(network, tmp_path):
     write_keras2(network, tmp_path / "export.h5")
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 224, 224, 3)).astype(np.float32)
     assert np.array_equal(pretrained(tmp_path / "export.h5")(picture), network(picture))
 
 
-def test_an_export_that_is_another_network_is_refused(tmp_path):
-    network, path = untrained(), tmp_path / "export.h5"
+def test_an_export_that_is_another_network_is_refused(network, tmp_path):
+    path = tmp_path / "export.h5"
     write_keras2(network, path)
     with h5py.File(path, "a") as file:
         del file[f"{INSIDE}/Conv1/kernel:0"]
@@ -50,12 +42,3 @@ def test_an_export_that_is_another_network_is_refused(tmp_path):
         file[f"{INSIDE}/Conv1/kernel:0"] = np.zeros((3, 3, 3, 32), np.float32)
     with pytest.raises(ValueError, match="shape"):
         read(network, path)
-
-
-def test_the_shipped_backbone_remembers_photographs_and_tells_them_apart_until_its_kernels_are_shuffled(shipped):
-    pictures = photos()
-    assert remembered(shipped, pictures) > 0.9
-    assert recognised(shipped, pictures) > 0.6
-    shuffle(shipped)
-    assert abs(remembered(shipped, pictures)) < 0.2
-    assert recognised(shipped, pictures) < 0.4

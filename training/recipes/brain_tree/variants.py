@@ -1,6 +1,6 @@
 """The same slice as another source might publish it: compressed, resized, dimmed, blurred or noisy.
 
-Textures move with all of these and labels with none. A tree grown on a slice in several looks asks what survives
+Textures change with all of these and labels with none. A tree grown on several variants of a slice uses what survives
 them, and how often its answer changes with them is measured (`imip evaluate`).
 """
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 Slice = NDArray[np.uint8]
 
 
-class Look(NamedTuple):
-    """A change, how strong it may be while a tree is grown, and how strong it is when the change is measured."""
+class Change(NamedTuple):
+    """A change, how strong it may be while a tree is grown, and how strong it is in the evaluation."""
 
     name: str
-    change: Callable[[Slice, float], Slice]
+    apply: Callable[[Slice, float], Slice]
     low: float
     high: float
     measured: float
@@ -29,9 +29,9 @@ class Look(NamedTuple):
 
 
 def vary(pixels: Slice, rng: np.random.Generator) -> Slice:
-    """Return a slice in one look, drawn as its strength is."""
-    look = LOOKS[rng.integers(len(LOOKS))]
-    return look.change(pixels, rng.uniform(look.low, look.high))
+    """Return a slice with one change; which and how strong is random."""
+    change = CHANGES[rng.integers(len(CHANGES))]
+    return change.apply(pixels, rng.uniform(change.low, change.high))
 
 
 def compress(pixels: Slice, quality: float) -> Slice:
@@ -62,10 +62,10 @@ def add_noise(pixels: Slice, sigma: float) -> Slice:
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
-LOOKS: Final = (
-    Look("JPEG quality", compress, 40, 95, 50),
-    Look("size times", resize, 0.7, 1.4, 0.75),
-    Look("brightness times", brighten, 0.75, 1.25, 0.8),
-    Look("blur, pixels:", blur, 0.4, 0.9, 0.8),
-    Look("noise, grey levels:", add_noise, 1, 5, 3),
+CHANGES: Final = (
+    Change("JPEG quality", compress, 40, 95, 50),
+    Change("size times", resize, 0.7, 1.4, 0.75),
+    Change("brightness times", brighten, 0.75, 1.25, 0.8),
+    Change("blur, pixels:", blur, 0.4, 0.9, 0.8),
+    Change("noise, grey levels:", add_noise, 1, 5, 3),
 )
