@@ -1,33 +1,6 @@
-"""The benchmark of single modules: processes that hold one module answer, and the tables say what is more."""
+"""The benchmark of single modules measures all of them, and its tables say what is more."""
 
-import pytest
-
-from tests.support.server import REPOSITORY
-from tools.benchmarks.modules import (
-    MODELS,
-    WORK,
-    Footprint,
-    Pair,
-    footprint_table,
-    latency_table,
-    module_process,
-    shipped_modules,
-)
-
-SCAN = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
-
-
-def test_a_process_loads_only_its_module_and_works_when_asked() -> None:
-    with module_process(["brain-tumor"], SCAN) as host:
-        held = host.wait()
-        assert 0 < held.unique <= held.resident
-        assert all(host.work(kind) > 0 for kind in WORK)
-    assert not host.process.is_alive()
-
-
-def test_a_process_that_cannot_load_its_module_ends_the_benchmark() -> None:
-    with module_process(["no-such-module"], SCAN) as host, pytest.raises(EOFError):
-        host.wait()
+from tools.benchmarks.modules import MODELS, Footprint, Pair, footprint_table, latency_table, shipped_modules
 
 
 def test_every_module_with_an_artifact_is_measured() -> None:

@@ -1,6 +1,9 @@
 """A timeline of alerts is told and judged as an operator would."""
 
+import pytest
+
 from tests.support.server import wait_for
+from tools.benchmarks.drill import timeline as timeline_module
 from tools.benchmarks.drill.timeline import Event, Outcome, Phase, State, Timeline, episodes, outcomes
 
 NORMAL = Phase("normal", quiet=True, start=0, end=100)
@@ -67,7 +70,8 @@ def test_an_alert_that_was_only_pending_is_an_episode_and_no_outcome() -> None:
     assert [outcome.alert for outcome in outcomes(events, PHASES)] == ["Shedding"]
 
 
-def test_a_timeline_tells_each_change_once() -> None:
+def test_a_timeline_tells_each_change_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_module, "POLL_SECONDS", 0.01)
     looks: list[dict[str, tuple[str, State]]] = [
         {}, {"Down": ("page", "pending")}, {"Down": ("page", "pending")}, {"Down": ("page", "firing")}, {},
     ]  # fmt: skip
