@@ -16,9 +16,9 @@ class DriftSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = Field(default=200, ge=20, le=2_000, description="independent findings compared with the reference")
-    every: int = Field(default=50, ge=1, description="new findings after which a check is due")
-    seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new finding")
+    window: int = Field(default=200, ge=20, le=2_000, description="independent predictions compared with the reference")
+    every: int = Field(default=50, ge=1, description="new predictions after which a check is due")
+    seconds: float = Field(default=60.0, gt=0, description="time after which one is due if there is any new prediction")
     detectors: tuple[Literal["mmd", "ks", "chi2"], ...] = Field(
         default=("mmd", "ks", "chi2"), min_length=1, description="which tests are made; see docs/explanation/drift.md"
     )

@@ -1,4 +1,4 @@
-"""HTTP around the core: uploads in, findings and problems out. Only this package and `service.py` know BentoML."""
+"""HTTP around the core: uploads in, predictions and problems out. Only this package and `service.py` know BentoML."""
 
 import os
 

@@ -26,7 +26,11 @@ from serving import problems
 from serving.routes import handlers
 
 INFERENCES = ("/predict", "/heatmap")
-JUDGED = (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)  # by the objectives
+OBJECTIVE_STATUSES = (
+    HTTPStatus.OK,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)  # by the objectives
 DECLARED = {"YES": "yes", "NO": "no"}
 UNDECLARED = "undeclared"
 
@@ -39,7 +43,7 @@ def announce(modules: Mapping[str, AnalysisModule], settings: Settings) -> None:
     for module in modules.values():
         _announce_model(module)
         _start_module(module)
-    for route, status in itertools.product(INFERENCES, JUDGED):
+    for route, status in itertools.product(INFERENCES, OBJECTIVE_STATUSES):
         metrics.request_duration.labels(route, str(status.value))
     for route in (*INFERENCES, *(route.path for route in handlers.OF_THE_LOG)):
         metrics.shed.labels(route)

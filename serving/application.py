@@ -54,7 +54,7 @@ def build(service: "Service[Any]", settings: Settings, is_main: bool) -> ASGIApp
 def _balanced(app: ASGIApp, routes: Collection[str]) -> ASGIApp:
     """Return an application whose workers share connections, where there is a folder that they share."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if os.name != "posix" or folder is None:
+    if os.name != "posix" or folder is None or not routes:
         return app
     table = LoadTable(Path(folder) / "worker-loads", server_context.worker_index or 0)
     return BalanceMiddleware(app, routes, Balance(table))

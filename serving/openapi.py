@@ -35,7 +35,7 @@ INFO = {
 }
 INFERENCES, INFRASTRUCTURE = "Inferences", "Infrastructure"
 TAGS = [
-    {"name": INFERENCES, "description": "Findings and heatmaps, and what they are made with."},
+    {"name": INFERENCES, "description": "Predictions and heatmaps, and what they are made with."},
     {"name": INFRASTRUCTURE, "description": "For those who run the server."},
 ]
 REFERENCE = "#/components/schemas/{model}"

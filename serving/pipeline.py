@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from starlette.responses import Response
 
-from imip.errors import LogUnavailable, UnknownModule
+from imip.errors import LogUnavailable, Overloaded, UnknownModule
 from imip.explain.explanation import Explanation, explain
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis, analyse
@@ -51,7 +51,7 @@ class Pipeline:
         return predicted(analysis.prediction)
 
     async def heatmap(self, request: AnalysisRequest, accept: str) -> Response:
-        """Return where the evidence lies: a picture, or JSON if the `Accept` header asks for it. Raises as above."""
+        """Return the heatmap of the label: a picture, or JSON if the `Accept` header asks for it. Raises as above."""
         explanation = await self._run(self._explain, request)
         await self._keep(explanation.prediction)
         if negotiation.chosen(accept, (PICTURE, JSON)) == PICTURE:
@@ -72,7 +72,13 @@ class Pipeline:
             analysis_metrics.count_wait(perf_counter() - queued)
             return work(module, request)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        future = asyncio.get_running_loop().run_in_executor(self._thread, run)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() or _is_cancelled():
+                raise
+            raise Overloaded("The server is stopping; try again shortly.") from None
 
     def _module(self, name: str) -> AnalysisModule:
         try:
@@ -97,3 +103,9 @@ class Pipeline:
     async def _keep(self, prediction: Prediction) -> None:
         await self._log.keep(prediction)
         analysis_metrics.count(prediction)
+
+
+def _is_cancelled() -> bool:
+    """Return whether the request itself was cancelled, as when its client is gone."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

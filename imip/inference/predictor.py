@@ -96,7 +96,7 @@ def analyse(
         probabilities=decision.probabilities,
         decision="uncertain" if is_unknown else decision.certainty,
         warnings=scan.warnings + tuple(name for name, applies in warnings.items() if applies),
-        seconds=watch.seconds,
+        seconds=dict(watch.seconds),
         features=features,
         embedding=output.embedding,
         attributes=scan.attributes,

@@ -99,5 +99,15 @@ def latest(engine: Engine, module: str, version: str, trigger: Trigger = "monito
     return Check.of(tuple(map(_result, row["results"])), **{name: row[name] for name in FACTS})
 
 
+def first_at(engine: Engine, module: str, version: str) -> datetime | None:
+    """Return when the monitor first checked a version of a module, as far as the log goes back."""
+    columns = drift_checks.c
+    query = select(columns.at).where(columns.module == module, columns.trigger == "monitor")
+    query = query.where(columns.version == version).order_by(columns.at).limit(1)
+    with engine.execution_options(reading=True).connect() as connection:
+        moment: datetime | None = connection.execute(query).scalar()
+    return moment
+
+
 def _result(kept: Mapping[str, Any]) -> Result:
     return replace(Result(**kept), features=tuple(FeatureShift(**shift) for shift in kept["features"]))

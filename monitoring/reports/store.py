@@ -11,19 +11,26 @@ from monitoring.drift.checker import Comparison
 from monitoring.drift.checks import Check
 from monitoring.performance.weekly import performance
 from monitoring.reports.page import drift_report
-from monitoring.tables import drift_reports
+from monitoring.tables import drift_checks, drift_reports
 
 EVERY = timedelta(days=1)
 WEEKS = 12  # of labels and estimates
 
 
 def is_due(engine: Engine, check: Check, before: Check | None) -> bool:
-    """Return whether a check calls for a report: if a drift begins, daily, and where there is none of this version."""
-    begins = check.drifted and (before is None or not before.drifted)
-    made = drift_reports.c.made_at
+    """Return whether a check calls for a report: daily, if a drift begins, and where there is none of this version.
+
+    That is decided by what the last report was about, so that one that could not be made is due again.
+    """
+    columns = drift_checks.c
+    newest = select(drift_reports.c.made_at).where(drift_reports.c.module == check.module).scalar_subquery()
+    about = select(columns.at, columns.version, columns.drifted).where(columns.module == check.module)
     with engine.execution_options(reading=True).connect() as connection:
-        newest = connection.execute(select(made).where(drift_reports.c.module == check.module)).scalar()
-    return begins or before is None or newest is None or check.at - newest >= EVERY
+        reported = connection.execute(about.where(columns.at == newest).limit(1)).one_or_none()
+    if reported is None or reported.version != check.version or check.at - reported.at >= EVERY:
+        return True
+    goes_on = reported.drifted and before is not None and before.drifted
+    return check.drifted and not goes_on
 
 
 def make(engine: Engine, card: Card, comparison: Comparison, weeks: int = WEEKS) -> str:

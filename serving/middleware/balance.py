@@ -82,6 +82,11 @@ class Balance:
         self._table.publish(self._load(now))
         return closes
 
+    def abandon(self, now: float) -> None:
+        """Count a request that got no response: its connection is gone."""
+        self._in_flight -= 1
+        self._table.publish(self._load(now))
+
     def _is_uneven(self, now: float) -> bool:
         own = self._load(now).connections(now)
         return own >= SPREAD and any(
@@ -133,7 +138,7 @@ class BalanceMiddleware:
             await self._app(scope, receive, watched)
         finally:
             if not answered:
-                self._balance.end(time.monotonic())
+                self._balance.abandon(time.monotonic())
 
 
 def _is_running(process: int) -> bool:

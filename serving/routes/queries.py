@@ -29,6 +29,7 @@ from serving.schemas.monitoring import (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT_SECONDS = 30.0  # an answer on performance, which costs seconds of CPU for a million predictions
+MAKING = timedelta(minutes=10)  # that the first report takes after the first check, at most
 KEPT_ANSWERS = 16  # at most, of up to some 2 KB a week and version
 
 if TYPE_CHECKING:
@@ -89,11 +90,16 @@ class Queries:
         """
         asked = self._module(module)
         report = store.newest(self._engine, asked.name)
-        if report is None and self._latest(asked) is None:
+        if report is not None:
+            return report
+        first = checks.first_at(self._engine, asked.name, asked.version)
+        if first is None:
             raise ReportUnavailable("No drift check has been made yet; there is nothing to report on.")
-        if report is None and not is_held(self._engine, MONITOR):
+        if not is_held(self._engine, MONITOR):
             raise ReportUnavailable("There is no drift report, and no drift monitor runs that could make one.")
-        return report
+        if datetime.now(UTC) - first >= MAKING:
+            raise ReportUnavailable("The drift monitor has made no report; it takes the extra `report`.")
+        return None
 
     def _keep(self, asked: tuple[str, timedelta], answer: Performance) -> None:
         self._kept.pop(asked, None)

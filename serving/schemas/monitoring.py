@@ -12,7 +12,8 @@ from monitoring.performance.types import WeekPerformance
 from serving.schemas.answer import Answer
 
 LISTED = tuple(name for name in LOGGED if name != "embedding")
-HINTS = get_type_hints(Prediction, include_extras=True)
+# A later version may log other formats and decisions than this one knows.
+HINTS = get_type_hints(Prediction, include_extras=True) | {"format": str, "decision": str}
 
 if TYPE_CHECKING:
     LoggedPrediction = Any

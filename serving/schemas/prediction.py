@@ -34,10 +34,10 @@ class ScanFacts(Answer):
     """What was read: format, size in pixels, which frame of how many, and allowlisted technical attributes."""
 
     format: Format
-    width: int | None
-    height: int | None
-    frame: int | None = Field(description="the frame that was analysed, counted from 0")
-    frames: int | None
+    width: int
+    height: int
+    frame: int = Field(description="the frame that was analysed, counted from 0")
+    frames: int
     attributes: Mapping[str, str]
 
 

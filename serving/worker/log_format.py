@@ -68,6 +68,13 @@ class _FirstLine(logging.Filter):
         return True
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines, and says nothing of one that cannot be written: to print that would be to write it again."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
 def configure(style: Style) -> None:
     """Send all logs of a worker to standard error in one style."""
     stream = output.inherited()
@@ -88,7 +95,7 @@ def log_end(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     """Log what ends this process, with what it says: it takes no scan. Settings may not have been read yet."""
     if not _is_json(os.environ.get("IMIP_LOG_FORMAT", "auto")):
         return sys.__excepthook__(kind, error, trace)
-    _configure("json", output.inherited() or output.capture())
+    _configure("json", output.inherited() or sys.stderr)
     log.critical("uncaught", exc_info=(kind, error, trace), extra={"fields": {"error": str(error)[:TRACE]}})
 
 
@@ -129,7 +136,7 @@ def _configure(style: Literal["json", "text"], stream: TextIO) -> None:
             },
             "handlers": {
                 "stderr": {
-                    "class": "logging.StreamHandler",
+                    "()": _Handler,
                     "stream": stream,
                     "formatter": style,
                     "filters": ["flatten"] if style == "json" else [],

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, delete, insert
 
+from monitoring.drift import checks
 from monitoring.drift.checker import Comparison
 from monitoring.drift.checks import Check
 from monitoring.drift.reference import Reference
@@ -26,39 +27,51 @@ def later(hours: float, check: Check = CALM) -> Check:
     return replace(check, at=AT + timedelta(hours=hours))
 
 
-def keep(database: Engine, hours: float = 0, module: str = MODULE) -> None:
-    row = {"module": module, "made_at": AT + timedelta(hours=hours), "html": b"page"}
+def keep(database: Engine, check: Check) -> None:
+    """Keep a check and a report about it."""
+    checks.keep(database, check)
+    row = {"module": check.module, "made_at": check.at, "html": b"page"}
     with database.begin() as connection:
+        connection.execute(delete(drift_reports).where(drift_reports.c.module == check.module))
         connection.execute(insert(drift_reports), [row])
 
 
 def test_a_report_is_due_at_the_first_check_and_until_there_is_one(database: Engine) -> None:
     assert store.is_due(database, CALM, None)
     assert store.is_due(database, later(1), CALM)
-    keep(database, module="another")
+    keep(database, replace(CALM, module="another"))
     assert store.is_due(database, later(1), CALM)
-    keep(database)
+    keep(database, later(0))
     assert not store.is_due(database, later(1), CALM)
 
 
 def test_a_report_is_due_when_a_drift_begins_and_not_while_it_lasts(database: Engine) -> None:
-    keep(database)
-    assert store.is_due(database, later(1, CHECK), CALM)
+    keep(database, later(0))
+    assert store.is_due(database, later(1, CHECK), later(0))
+    keep(database, later(1, CHECK))
     assert not store.is_due(database, later(2, CHECK), later(1, CHECK))
     assert not store.is_due(database, later(3), later(2, CHECK))
     assert store.is_due(database, later(4, CHECK), later(3))
 
 
+def test_a_report_that_could_not_be_made_when_a_drift_began_stays_due(database: Engine) -> None:
+    keep(database, later(0))
+    checks.keep(database, later(1, CHECK))
+    assert store.is_due(database, later(2, CHECK), later(1, CHECK))
+
+
 def test_a_report_is_due_when_the_newest_is_a_day_old(database: Engine) -> None:
-    keep(database)
+    keep(database, later(0))
     assert not store.is_due(database, later(23.9), later(23.8))
     assert store.is_due(database, later(24), later(23.9))
     assert store.is_due(database, later(24, CHECK), later(23.9, CHECK))
 
 
-def test_a_report_is_due_at_the_first_check_of_another_version(database: Engine) -> None:
-    keep(database)
-    assert store.is_due(database, replace(later(1), version="2"), None)
+def test_a_report_is_due_until_there_is_one_of_the_version(database: Engine) -> None:
+    keep(database, later(0))
+    other = replace(later(1), version="2")
+    assert store.is_due(database, other, None)
+    assert store.is_due(database, replace(other, at=later(2).at), other)
 
 
 @pytest.fixture
@@ -101,6 +114,7 @@ def test_a_report_shows_what_was_compared_and_the_weeks_before(
 def test_the_newest_takes_the_place_of_the_last(database: Engine, drawn: list[tuple[object, ...]]) -> None:
     assert page(database) is None
     for number in (1, 2):
+        checks.keep(database, later(number, CHECK))
         store.make_and_keep(database, CARD, comparison(later(number, CHECK)))
         assert page(database) == f"<p>{number}</p>"
     assert store.newest(database, "another") is None
@@ -109,7 +123,7 @@ def test_the_newest_takes_the_place_of_the_last(database: Engine, drawn: list[tu
 
 
 def test_one_that_fails_leaves_the_last(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(database)
+    keep(database, later(0))
 
     def fail(*_: object) -> str:
         raise RuntimeError

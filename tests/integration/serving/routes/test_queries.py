@@ -1,6 +1,7 @@
 """What stands behind `/reports/drift` and `/performance`, on a database and without a server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from monitoring.drift.checks import Check
 from monitoring.lease import MONITOR, Lease
 from monitoring.tables import drift_reports
 from serving.routes import queries
-from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, Queries
+from serving.routes.queries import KEPT_ANSWERS, KEPT_SECONDS, MAKING, Queries
 from serving.schemas.meta import meta
 from serving.schemas.monitoring import Performance
 from tests.support.logged import log, prediction
@@ -65,6 +66,12 @@ class TestReport:
             answers.report(None)
         checks.keep(engine, checked(CARD.version))
         assert answers.report(None) is None
+
+    def test_is_not_promised_for_ever_by_a_monitor_that_makes_none(self, engine: Engine) -> None:
+        checks.keep(engine, replace(checked(CARD.version), at=datetime.now(UTC) - MAKING))
+        checks.keep(engine, checked(CARD.version))
+        with pytest.raises(ReportUnavailable, match="takes the extra"):
+            Queries(engine, META, 1).report(None)
 
     def test_that_was_made_before_is_shown_without_any_check_or_monitor(self, engine: Engine) -> None:
         Lease(engine, MONITOR, "test").release()

@@ -149,3 +149,16 @@ def test_a_worker_tells_that_it_accepts_once_it_has_started(file: Path) -> None:
 
     asyncio.run(BalanceMiddleware(app, [], Balance(LoadTable(file, 0)))({"type": "lifespan"}, receive, send))
     assert [load.process for load in LoadTable(file, 1).others()] == [os.getpid()]
+
+
+def test_a_connection_that_got_no_response_counts_no_more(file: Path) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None: ...
+
+    balanced = BalanceMiddleware(app, ["/work"], Balance(LoadTable(file, 0)))
+    asyncio.run(balanced({"type": "http", "path": "/work"}, receive, send))
+    assert [(load.in_flight, load.waiting) for load in LoadTable(file, 1).others()] == [(0, 0)]
