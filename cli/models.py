@@ -92,7 +92,7 @@ def evaluate(
 
     recipe = _recipe(module)
     if leaky is not None:
-        _test_folder(recipe)
+        _require_test_folder(recipe)
     folder, samples = artifact or recipe.artifact, _samples(recipe, data)
     try:
         dataset = recipe.divide(samples)
@@ -145,7 +145,7 @@ def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
 
 
 def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = False) -> "Dataset":
-    test_folder = _test_folder(recipe) if original else None
+    test_folder = _require_test_folder(recipe) if original else None
     samples = _samples(recipe, data)
     if begins:
         recipe.begin(samples)
@@ -156,7 +156,7 @@ def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = Fal
     return dataset if test_folder is None else dataset.as_published(test_folder)
 
 
-def _test_folder(recipe: "Recipe") -> str:
+def _require_test_folder(recipe: "Recipe") -> str:
     if recipe.test_folder is None:
         raise typer.Exit(_say("This module's data set has no other split than the one in use."))
     return recipe.test_folder

@@ -28,7 +28,7 @@ from training.recipe import Evaluation
 from training.recipes.brain_anomaly import plots, score
 from training.recipes.brain_anomaly.batches import NoisyBatches, standardised
 from training.recipes.brain_anomaly.painted import evaluate_painted
-from training.recipes.brain_mri import BrainMri, head_inputs, is_tumor
+from training.recipes.brain_mri import NO_TUMOR, BrainMri, head_inputs, is_tumor
 
 FIT = FitOptions("mse", epochs=80, peak_rate=2e-3, metrics=())
 NORMALS_BELOW = 0.95  # share of held-out normal slices below the threshold
@@ -46,7 +46,7 @@ class BrainAnomaly(BrainMri):
     healthy = "Normal"
 
     def label(self, class_name: str) -> str:
-        return "Normal" if class_name == "notumor" else "Anomaly"
+        return "Normal" if class_name == NO_TUMOR else "Anomaly"
 
     @property
     def curves(self) -> Path:

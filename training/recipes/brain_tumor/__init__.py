@@ -20,7 +20,7 @@ from training.export.litert import (
     to_litert,
 )
 from training.loop import FitOptions, fit
-from training.recipes.brain_mri import BrainMri, head_inputs, is_tumor
+from training.recipes.brain_mri import NO_TUMOR, BrainMri, head_inputs, is_tumor
 from training.recipes.brain_tumor.mix import Augmenter, Mix, MixedBatches, validation_arrays
 from training.recipes.brain_tumor.network import SIDE, build
 
@@ -43,7 +43,7 @@ class BrainTumor(BrainMri):
     stages: Sequence[Stage] = STAGES
 
     def label(self, class_name: str) -> str:
-        return "No Tumor" if class_name == "notumor" else "Tumor"
+        return "No Tumor" if class_name == NO_TUMOR else "Tumor"
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
         keras.utils.set_random_seed(self.stages[0][0].seed)
