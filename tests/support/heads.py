@@ -21,3 +21,14 @@ def head(seed: int) -> NDArray[np.uint8]:
 def sample(pixels: NDArray[np.uint8], name: str, class_name: str = "glioma") -> Sample:
     data = cv2.imencode(".png", pixels)[1].tobytes()
     return Sample(Path(class_name) / name, f"{class_name}/{name}", class_name, pixels, data)
+
+
+def half_with_masses(count: int) -> list[Sample]:
+    """Heads filed as without a tumor and as tumors in turn, the tumors with a bright mass."""
+    samples = []
+    for number in range(count):
+        pixels = head(number)
+        if number % 2:
+            cv2.circle(pixels, (40, 50), 12, 255, -1)
+        samples.append(sample(pixels, f"{number}.png", "glioma" if number % 2 else "notumor"))
+    return samples

@@ -1,13 +1,25 @@
-"""The network of `brain-tumor-type` is trained in two stages, each of which goes on where it was stopped."""
+"""The network of `brain-tumor-type` is trained in two stages that go on where they were stopped, and then shipped."""
 
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from imip.inference.artifact import read_card
+from imip.inference.head import crop_to_head
+from imip.inference.runtime import GRAPH
+from imip.scan.read import read_scan
 from tests.support.parts import labelled, network_in_parts
 from tests.support.runs import epochs
+from tests.support.server import REPOSITORY
+from training.calibration import Temperature
+from training.export.litert import prove, read_weights
+from training.networks.mobilenet import SIDE, untrained
+from training.recipes import find
 from training.recipes.brain_tumor_type import stages
+from training.recipes.brain_tumor_type.network import build
+
+ARTIFACT = REPOSITORY / "models" / "brain-tumor-type"
 
 
 def test_convolutions_learn_in_the_second_stage_while_batch_normalisation_stays(tmp_path: Path) -> None:
@@ -26,3 +38,12 @@ def test_a_stopped_run_goes_on_after_its_last_epoch(tmp_path: Path) -> None:
         stages.train(network_in_parts(), labelled(8), labelled(4), tmp_path, epochs=most)
     for name in stages.STAGES:
         assert [row["epoch"] for row in epochs(tmp_path / name)] == [1, 2]
+
+
+def test_the_shipped_graph_agrees_with_keras_on_real_scans() -> None:
+    network = build(untrained(), 4)
+    read_weights(network, find("brain-tumor-type").weights)
+    temperature = Temperature(**read_card(ARTIFACT).calibration.parameters)
+    scans = [REPOSITORY / "samples" / name for name in ("brain-axial.png", "brain-axial-lesion.png")]
+    inputs = [crop_to_head(read_scan(path.read_bytes()).pixels, SIDE).pixels for path in scans]
+    assert prove(network, temperature, (ARTIFACT / GRAPH).read_bytes(), inputs).holds

@@ -1,24 +1,16 @@
-"""The recipe of `brain-anomaly` chooses three outcomes as its card states, and evaluates and draws them."""
+"""The recipe of `brain-anomaly` chooses three outcomes as its card states, and evaluates them."""
 
-from dataclasses import replace
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 
-from imip.explain.heatmap import encode_png
-from imip.inference.artifact import read_artifact
 from imip.inference.head import crop_to_head
 from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
-from tests.support.heads import head
+from tests.support.heads import half_with_masses
 from tests.support.server import REPOSITORY
 from training.calibration import Platt
-from training.data.samples import Sample
-from training.evaluation import plots
 from training.export.litert import read_weights
 from training.networks import autoencoder
 from training.recipe import Evaluation
@@ -40,13 +32,7 @@ def module() -> BrainAnomaly:
 
 @pytest.fixture(scope="module")
 def evaluation(module: BrainAnomaly) -> Evaluation:
-    """Eight drawn heads filed as without a tumor and eight with a bright mass as tumors, analysed as served."""
-    samples = []
-    for number in range(16):
-        pixels, class_name = head(number), "glioma" if number % 2 else "notumor"
-        if number % 2:
-            cv2.circle(pixels, (40, 50), 12, 255, -1)
-        samples.append(Sample(Path(f"{number}.png"), str(number), class_name, pixels, encode_png(pixels)))
+    samples = half_with_masses(16)
     analyses = [analyse(sample.data, module) for sample in samples]
     return RECIPE.evaluate_analyses(module, samples, analyses, np.arange(16))
 
@@ -111,27 +97,6 @@ def test_scans_of_tumors_alone_have_no_painted_table(evaluation, module):
     rows = np.flatnonzero(is_tumor(evaluation.samples))
     chosen = [evaluation.samples[row] for row in rows], [evaluation.analyses[row] for row in rows]
     assert "painted" not in RECIPE.tables(RECIPE.evaluate_analyses(module, *chosen, np.arange(8)))
-
-
-def test_losses_measures_and_slices_before_and_after_are_drawn(evaluation, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "RESOLUTION", 30)
-    RECIPE.draw(evaluation, tmp_path)
-    for name in ("losses", "measures", "before_after", "roc", "reliability", "confusion"):
-        picture = cv2.imread(str(tmp_path / f"{name}.png"))
-        assert picture is not None
-        assert picture.std() > 10
-
-
-def test_another_network_is_not_drawn_with_the_shipped_ones_losses_and_reconstructions(
-    evaluation, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(plots, "RESOLUTION", 30)
-    artifact = read_artifact(REPOSITORY / "models" / "brain-anomaly")
-    other = BrainAnomaly(replace(artifact, card=artifact.card.model_copy(update={"version": "0" * 12})))
-    RECIPE.draw(replace(evaluation, module=other), tmp_path)
-    drawn = {path.stem for path in tmp_path.iterdir()}
-    assert "measures" in drawn
-    assert not {"losses", "before_after"} & drawn
 
 
 def test_the_shipped_graph_is_made_of_the_shipped_weights_and_the_cards_calibration(module):
