@@ -15,11 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from click.testing import Result
 from sqlalchemy import Engine, delete
-from typer.testing import CliRunner
 
-from cli.app import app
 from monitoring.database import connect, migrate
 from monitoring.drift import checks
 from monitoring.drift.arrays import PredictionArrays
@@ -28,6 +25,7 @@ from monitoring.drift.simulation.scenarios import KINDS
 from monitoring.log.rows import EMBEDDING
 from monitoring.performance.feedback import give
 from monitoring.tables import predictions
+from tests.support.commands import said
 from tests.support.drift import CARD, REFERENCE
 from tests.support.heads import head
 from tests.support.logged import log, prediction
@@ -51,18 +49,6 @@ def database(tmp_path: Path) -> Iterator[Engine]:
     migrate(engine)
     yield engine
     engine.dispose()
-
-
-def imip(*arguments: str | Path, answer: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer)
-
-
-def said(*arguments: str | Path, status: int = 0, answer: str | None = None) -> str:
-    """What a command says, its exit status as expected and no traceback behind it."""
-    result = imip(*arguments, answer=answer)
-    assert result.exit_code == status, (result.output, result.exception)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
 
 
 def sample(count: int, seed: int = 0) -> PredictionArrays:
