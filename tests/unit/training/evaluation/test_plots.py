@@ -30,7 +30,7 @@ def many(answered: list[str], actual: list[str]) -> tuple[many_labels.Scored, Re
 
 
 @pytest.mark.parametrize(
-    ("judged", "names"),
+    ("evaluated", "names"),
     [
         (binary(RIGHT), ["roc", "reliability", "confusion"]),
         (binary(np.ones(6, np.bool_)), ["reliability", "confusion"]),
@@ -39,8 +39,8 @@ def many(answered: list[str], actual: list[str]) -> tuple[many_labels.Scored, Re
     ],
     ids=["two labels", "one class of two", "three labels", "one class of three, with an abstention"],
 )
-def test_what_the_scans_can_show_is_drawn(judged: tuple, names: list[str], tmp_path: Path) -> None:
-    files = write_plots(*judged, tmp_path / "made")
+def test_what_the_scans_can_show_is_drawn(evaluated: tuple, names: list[str], tmp_path: Path) -> None:
+    files = write_plots(*evaluated, tmp_path / "made")
     assert [path.stem for path in files] == names
     for path in files:
         picture = cv2.imread(str(path))
