@@ -24,7 +24,8 @@ def module() -> AnalysisModule:
 def film(height: int, width: int) -> NDArray[np.uint8]:
     """A drawn chest, its lungs darker than what is around them: (height, width) uint8, the middle square the same."""
     edge = min(height, width)
-    rows, columns = (np.mgrid[:height, :width] - np.array([height, width]).reshape(2, 1, 1) / 2) / edge
+    down, right = np.ogrid[:height, :width]
+    rows, columns = (down - height / 2) / edge, (right - width / 2) / edge
     lungs = [((rows + 0.03) / 0.33) ** 2 + ((columns - side) / 0.15) ** 2 < 1 for side in (-0.2, 0.2)]
     chest = np.where((rows / 0.6) ** 2 + (columns / 0.46) ** 2 < 1, 170, 20)
     return np.where(np.logical_or(*lungs), 70, chest).astype(np.uint8)
