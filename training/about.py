@@ -8,6 +8,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from imip.inference.card import HeatmapKind
+
 MODELS = Path(__file__).parents[1] / "models"
 ABOUT = "about.yaml"
 
@@ -23,6 +25,7 @@ class About(BaseModel):
     abstention: str | None = Field(default=None, description="what it answers where it chooses no label")
     modalities: tuple[str, ...] = Field(min_length=1, description="DICOM Modality codes, the usual one first")
     side: int = Field(gt=0, description="pixels of its square input")
+    heatmap: HeatmapKind = Field(description="what its heatmaps are")
     headline: str = Field(description="the figure of the test part that sums it up")
     licence: str = "Apache-2.0"
     details: str

@@ -4,12 +4,14 @@ The sections follow Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from imip.errors import ArtifactError
+
+HeatmapKind = Literal["Grad-CAM", "evidence", "reconstruction error", "decision path"]
 
 
 class _Section(BaseModel):
@@ -69,6 +71,9 @@ class Card(_Section):
     labels: tuple[str, ...]
     abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
     input: InputSpec
+    heatmap: HeatmapKind = Field(
+        description="what the heatmaps are; evidence: the probability in each place that what is looked for is there"
+    )
     decision: DecisionRule
     calibration: Calibration
     out_of_distribution: OutOfDistribution

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from imip import __version__
 from imip.disclaimer import DISCLAIMER
-from imip.inference.card import Card
+from imip.inference.card import Card, HeatmapKind
 from imip.scan.scan import Format
 from imip.settings import Settings
 from serving.schemas.answer import Answer
@@ -22,6 +22,7 @@ class ModuleMeta(Answer):
     modalities: tuple[str, ...] = Field(description="DICOM Modality codes of the scans it is for, the usual one first")
     labels: tuple[str, ...]
     abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
+    heatmap: HeatmapKind = Field(description="what `/heatmap` shows; only evidence is read as a probability")
     version: str
     card: Card
 
@@ -81,6 +82,7 @@ def module_meta(card: Card) -> ModuleMeta:
         modalities=card.input.modalities,
         labels=card.labels,
         abstention=card.abstention,
+        heatmap=card.heatmap,
         version=card.version,
         card=card,
     )

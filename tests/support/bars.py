@@ -41,6 +41,7 @@ def recipe_of(module: type[AnalysisModule]) -> DefaultRecipe:
         labels=LABELS[module],
         modalities=("OT",),
         side=SIDE,
+        heatmap="Grad-CAM",
         headline="accuracy",
         **dict.fromkeys(TEXTS, "A test."),
     )

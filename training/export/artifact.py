@@ -72,6 +72,7 @@ def _card(
         labels=about.labels,
         abstention=about.abstention,
         input=InputSpec(side=about.side, modalities=about.modalities),
+        heatmap=about.heatmap,
         decision=DecisionRule(thresholds=dict(trained.thresholds), rule=about.decision_rule),
         calibration=trained.calibration,
         out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),

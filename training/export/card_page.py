@@ -40,6 +40,8 @@ Module `{card.module}`, version `{card.version}`, {card.licence}. **Research and
 
 Input: {_listed(card.input.modalities)}, one picture of {card.input.side}x{card.input.side} pixels.
 
+Heatmap: {card.heatmap}.
+
 Decision: {decision.rule} On calibrated probability: {_numbers(decision.thresholds)}.
 
 Calibration: {calibration.method}: {_numbers(calibration.parameters)}.

@@ -120,7 +120,7 @@ def test_meta_tells_what_a_picker_needs(platform: Server) -> None:
         shipped = card(name)
         assert (told["title"], told["question"]) == (shipped.title, shipped.question)
         assert (tuple(told["labels"]), told["abstention"]) == (shipped.labels, shipped.abstention)
-        assert tuple(told["modalities"]) == shipped.input.modalities
+        assert (tuple(told["modalities"]), told["heatmap"]) == (shipped.input.modalities, shipped.heatmap)
 
 
 def test_what_a_module_cost_to_load_is_exported_and_logged(platform: Server) -> None:

@@ -56,7 +56,7 @@ def test_the_shipped_artifact_is_small_and_its_card_is_the_modules_own_words(mod
     assert (card.input.side, card.input.modalities) == (about.side, about.modalities)
     for text in (card.details, card.intended_use, card.non_recommended_use, card.data, card.ethics, card.caveats):
         assert len(text) > 5
-    assert card.decision.rule == about.decision_rule
+    assert (card.decision.rule, card.heatmap) == (about.decision_rule, about.heatmap)
 
 
 def test_the_card_says_how_good_the_module_is_and_how_sure_that_is(module: AnalysisModule) -> None:

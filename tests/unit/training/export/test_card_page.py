@@ -41,6 +41,7 @@ def test_the_page_tells_question_answers_and_what_they_are_decided_by() -> None:
     assert "threshold 0.475, uncertain from 0.2222, uncertain to 0.8473." in page
     assert "slope 1.381, intercept -0.3219." in page
     assert "Input: MR, one picture of 128x128 pixels." in page
+    assert "Heatmap: Grad-CAM." in page
 
 
 def test_figures_stand_in_tables_with_their_intervals() -> None:
