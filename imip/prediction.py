@@ -31,6 +31,48 @@ class Reason:
     compared: Annotated[Compared | None, Field(exclude=True)]  # the value relative to the threshold
 
 
+@dataclass(frozen=True, slots=True)
+class PixelBox:
+    """A rectangle in pixels of the scan, far edges exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pixel:
+    """A pixel of the scan."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the scan, in pixels from its top left corner: the middle of the first pixel is 0.5, 0.5."""
+
+    row: float
+    column: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRegion:
+    """One region of the scan where the model finds what it looks for."""
+
+    outline: Annotated[
+        tuple[tuple[float, float], ...],
+        Field(description="corners of a closed polygon, row and column in pixels from the top left corner of the scan"),
+    ]
+    box: PixelBox
+    centroid: Point
+    peak: Annotated[Pixel, Field(description="where the evidence is strongest")]
+    confidence: Annotated[float, Field(ge=0, le=1, description="calibrated probability that the region is right")]
+    area_ratio: Annotated[float, Field(ge=0, le=1, description="share of the foreground of the scan, such as the head")]
+    area_mm2: Annotated[float | None, Field(description="null if the file does not say how large a pixel is")]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """The decision for one scan and the features of the scan. Contains no pixels, file name, address or identity."""
@@ -57,6 +99,7 @@ class Prediction:
     frames: int | None = field(default=None, metadata=NOT_LOGGED)
     reasons: tuple[Reason, ...] = field(default=(), metadata=NOT_LOGGED)
     advice: str | None = field(default=None, metadata=NOT_LOGGED)
+    regions: tuple[EvidenceRegion, ...] = field(default=(), metadata=NOT_LOGGED)  # strongest first
 
 
 LOGGED = tuple(each.name for each in fields(Prediction) if each.metadata.get("logged", True))

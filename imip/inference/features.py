@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from imip.inference.heatmap_features import HEATMAP_FEATURES
 from imip.inference.preprocessing import AIR_RATIO
+from imip.inference.region_features import REGION_FEATURES
 from imip.scan.scan import Scan
 
 # fmt: off
@@ -30,7 +31,7 @@ IMAGE_FEATURES = (
     "ghosting_ratio", "noise_sigma", "noise_ratio", "sharpness", "detail_ratio", "edge_ratio", "blockiness",
 )
 # fmt: on
-FEATURES: tuple[str, ...] = IMAGE_FEATURES + HEATMAP_FEATURES
+FEATURES: tuple[str, ...] = IMAGE_FEATURES + HEATMAP_FEATURES + REGION_FEATURES
 SCENE_FEATURES = FEATURES[len(FILE_FEATURES) :]  # of the pixels, not of the file
 
 SAMPLE = 512  # pixels per side of the sample and of the tile

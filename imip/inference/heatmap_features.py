@@ -16,13 +16,13 @@ HEATMAP_FEATURES = (
 
 
 def heatmap_features(heatmap: NDArray[np.float32], confidence: float) -> dict[str, float]:
-    """Return HEATMAP_FEATURES in order, of one label's Grad-CAM, (h, w) >= 0. Positions are 0..1 in the module's input.
+    """Return HEATMAP_FEATURES in order, of one label's heatmap, (h, w) >= 0. Positions are 0..1 in the module's input.
 
     confidence: calibrated probability of the label given.
     evidence_area_ratio: share of the input hotter than half the peak; 0 if the heatmap is empty.
     evidence_row, evidence_column: centroid of the heatmap; 0.5 if it is empty.
     evidence_peak_row, evidence_peak_column: position of the maximum; 0.5 if the heatmap is empty.
-    evidence_peak: value of the maximum, in units of Grad-CAM (Selvaraju et al. 2017); no unit, 0 or more.
+    evidence_peak: value of the maximum, 0 or more, in the unit of the module's heatmaps; no unit.
     """
     heat = heatmap.astype(np.float64)
     peak, total = float(heat.max()), float(heat.sum())

@@ -17,7 +17,9 @@ from imip.inference.decision import Decision
 from imip.inference.out_of_distribution import ReferenceDistance
 from imip.inference.output import Output
 from imip.inference.preprocessing import ModelInput, Region, fit_region
+from imip.inference.regions import RegionRule, find_regions, pixel_area
 from imip.inference.runtime import GRAPH, Graph
+from imip.prediction import EvidenceRegion
 from imip.scan.scan import Scan
 
 
@@ -33,6 +35,7 @@ class AnalysisModule(ABC):
     def __init__(self, artifact: Artifact) -> None:
         self.card = artifact.card
         self._reference = artifact.reference
+        self._region_rule = RegionRule.of(artifact.card) if artifact.card.heatmap == "evidence" else None
 
     @staticmethod
     def crop(pixels: NDArray[np.uint8]) -> Region:
@@ -50,6 +53,28 @@ class AnalysisModule(ABC):
     @abstractmethod
     def decide(self, output: Output) -> Decision:
         """Return the decision for an output."""
+
+    def is_negative(self, decision: Decision) -> bool:
+        """Return whether the label says that nothing was found; by default the second of two labels does."""
+        return len(self.card.labels) == 2 and decision.label == self.card.labels[1]
+
+    def regions(
+        self,
+        output: Output,
+        decision: Decision,
+        model_input: ModelInput,
+        scan: Scan,
+        features: Mapping[str, float],
+    ) -> tuple[EvidenceRegion, ...]:
+        """Return where what was found is in the scan, strongest first.
+
+        () if the label is negative or the heatmaps are not evidence. `features`: the IMAGE_FEATURES of the scan.
+        """
+        if self._region_rule is None or self.is_negative(decision):
+            return ()
+        evidence = output.heatmaps[:, :, decision.heatmap]
+        foreground = features["foreground_ratio"] * scan.pixels.size
+        return find_regions(evidence, self._region_rule, model_input, foreground, pixel_area(scan.attributes))
 
     def is_out_of_distribution(self, output: Output) -> bool:
         """Return whether a scan differs too much from the reference scans of the model."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from imip.inference.card import HeatmapKind
 from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION
 from imip.inference.features import image_features
 from imip.inference.heatmap_features import heatmap_features
@@ -18,6 +19,7 @@ from imip.inference.modality import check_modality, has_wrong_modality
 from imip.inference.module import AnalysisModule
 from imip.inference.output import Output
 from imip.inference.preprocessing import ModelInput
+from imip.inference.region_features import region_features
 from imip.prediction import Prediction
 from imip.scan.limits import DEFAULT_LIMITS, Limits
 from imip.scan.read import read_scan
@@ -48,6 +50,7 @@ class Analysis:
     model_input: ModelInput
     output: Output
     heatmap: NDArray[np.float32]  # (h, w) >= 0, of the predicted label, covers the input of the model
+    heatmap_kind: HeatmapKind
 
 
 def analyse(
@@ -83,7 +86,8 @@ def analyse(
     warnings = {OUT_OF_DISTRIBUTION: is_unknown, OTHER_MODALITY: has_wrong_modality(scan, module.card)}
     heatmap = output.heatmaps[:, :, decision.heatmap]
     with watch.stage("measure"):
-        features |= heatmap_features(heatmap, decision.confidence)
+        regions = module.regions(output, decision, model_input, scan, features)
+        features |= heatmap_features(heatmap, decision.confidence) | region_features(regions, model_input.slice_shape)
     height, width = scan.pixels.shape
     prediction = Prediction(
         request_id=request_id or uuid4().hex,
@@ -106,5 +110,6 @@ def analyse(
         frames=scan.frames,
         reasons=decision.reasons,
         advice=decision.advice,
+        regions=regions,
     )
-    return Analysis(prediction, scan, model_input, output, heatmap)
+    return Analysis(prediction, scan, model_input, output, heatmap, module.card.heatmap)

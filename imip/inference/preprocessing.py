@@ -57,6 +57,16 @@ class ModelInput:
         )
         return placed
 
+    def points_to_slice(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where points of the input, (n, 2) rows and columns 0..1, are in the slice, (n, 2) pixels.
+
+        Both are counted from the top left corner. A point in the padding is outside the region, as in `to_slice`.
+        """
+        longest = max(self.region.height, self.region.width)
+        top = self.region.top - (longest - self.region.height) // 2
+        left = self.region.left - (longest - self.region.width) // 2
+        return points * longest + np.array([top, left])
+
 
 def fit_region(pixels: NDArray[np.uint8], region: Region, side: int) -> ModelInput:
     """Crop a slice, (H, W) uint8, to a region and scale that to (side, side) uint8, keeping its aspect."""

@@ -39,6 +39,9 @@ class BrainTumorType(GraphModule):
             advice=ADVICE if label == AMBIGUOUS else None,
         )
 
+    def is_negative(self, decision: Decision) -> bool:
+        return decision.label == HEALTHY
+
     def _reasons(self, probabilities: Mapping[str, float], label: str) -> tuple[Reason, ...]:
         """Return the comparisons of the decision: No Tumor and, if the slice is not healthy, the most probable type."""
         stages = (HEALTHY,) if label == HEALTHY else (HEALTHY, most_probable_type(probabilities))

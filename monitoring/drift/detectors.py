@@ -27,10 +27,20 @@ def detectors(reference: PredictionArrays, labels: Sequence[str], settings: Drif
     """
     make: Mapping[str, Callable[[], Detector]] = {
         EmbeddingDrift.name: lambda: EmbeddingDrift(reference, settings.level, settings.permutations),
-        FeatureDrift.name: lambda: FeatureDrift(reference, settings.level, settings.features),
+        FeatureDrift.name: lambda: FeatureDrift(reference, settings.level, _features(reference, settings)),
         LabelDrift.name: lambda: LabelDrift(reference, settings.level, labels),
     }
     return tuple(make[name]() for name in settings.detectors)
+
+
+def _features(reference: PredictionArrays, settings: DriftSettings) -> tuple[str, ...]:
+    """Return the features that the settings name; if they name none, those by default that the reference has.
+
+    A reference has the features that were measured when it was made.
+    """
+    if "features" in settings.model_fields_set:
+        return settings.features
+    return tuple(name for name in settings.features if name in reference.names)
 
 
 class EmbeddingDrift:

@@ -17,6 +17,7 @@ from imip.inference.heatmap_features import heatmap_features
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
 from imip.inference.output import Output
+from imip.inference.region_features import region_features
 from imip.scan.read import read_scan
 from monitoring.drift.near_duplicates import near_duplicate_limits
 from training.about import About
@@ -112,10 +113,13 @@ def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Decision, di
     """Let a module analyse a scan as `imip.inference.predictor` does, before there is a reference to compare with."""
     scan = read_scan(sample.data)
     features = image_features(scan)
-    output = module.run(module.prepare(scan, features))
+    model_input = module.prepare(scan, features)
+    output = module.run(model_input)
     decision = module.decide(output)
     heatmap = output.heatmaps[:, :, decision.heatmap]
-    return output, decision, features | heatmap_features(heatmap, decision.confidence)
+    regions = module.regions(output, decision, model_input, scan, features)
+    features |= heatmap_features(heatmap, decision.confidence) | region_features(regions, model_input.slice_shape)
+    return output, decision, features
 
 
 def _figures(out: Path, card: Card) -> dict[str, Any]:

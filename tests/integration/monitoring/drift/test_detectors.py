@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from imip.inference.artifact import read_card
-from imip.modules import MODULES
 from imip.settings import DriftSettings
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.checker import DriftChecker
@@ -22,6 +21,7 @@ from alibi_detect.utils.tensorflow.kernels import GaussianRBF
 
 from monitoring.drift import detectors
 from monitoring.drift.checks import Detector, Result
+from tests.support.shipped import SHIPPED
 
 LABELS = ("Tumor", "No Tumor")
 NAMES = ("brightness_mean", "sharpness", "confidence")
@@ -152,6 +152,13 @@ def test_an_unknown_feature_is_refused_with_those_there_are() -> None:
         one("ks", predictions(50, 1), DriftSettings(features=("sharpness", "symmetry")))
 
 
+def test_a_reference_older_than_a_feature_is_tested_by_those_it_has_unless_the_feature_is_asked_for() -> None:
+    by_default = one("ks", predictions(50, 1), DriftSettings())(predictions(50, 2))
+    assert {shift.name for shift in by_default.features} == {"confidence", "brightness_mean", "sharpness"}
+    with pytest.raises(ValueError, match="no feature 'region_count'"):
+        one("ks", predictions(50, 1), DriftSettings(features=("sharpness", "region_count")))
+
+
 @pytest.mark.parametrize("name", ["mmd", "ks", "chi2"])
 def test_predictions_that_are_all_alike_do_not_alarm(name: str) -> None:
     result = one(name, alike(40))(alike(30))
@@ -181,7 +188,7 @@ def test_detectors_share_the_level_of_a_check() -> None:
         assert detector(predictions(60, 2)).threshold == alone[0](predictions(60, 2)).threshold
 
 
-@pytest.mark.parametrize("name", list(MODULES))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_module_is_watched_by_what_it_may_answer(name: str) -> None:
     folder = REPOSITORY / "models" / name
     card = read_card(folder)

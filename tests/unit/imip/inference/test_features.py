@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from imip.inference import features
 from imip.inference import heatmap_features as heatmap_module
+from imip.inference import region_features as region_module
 from imip.inference.features import FEATURES, IMAGE_FEATURES, image_features
 from imip.inference.heatmap_features import HEATMAP_FEATURES, heatmap_features
+from imip.inference.region_features import REGION_FEATURES
 from imip.scan.read import read_scan
 from imip.scan.scan import Scan
 
@@ -65,12 +67,13 @@ def zoomed(pixels: Picture) -> Picture:
 def test_the_names_stand_in_order_and_once() -> None:
     assert tuple(measured(SAMPLE)) == IMAGE_FEATURES
     assert tuple(heatmap_features(np.ones((4, 4), np.float32), 0.9)) == HEATMAP_FEATURES
-    assert FEATURES == IMAGE_FEATURES + HEATMAP_FEATURES
+    assert FEATURES == IMAGE_FEATURES + HEATMAP_FEATURES + REGION_FEATURES
     assert len(set(FEATURES)) == len(FEATURES) and len(IMAGE_FEATURES) >= 20
 
 
 def test_every_feature_is_described_and_nothing_else() -> None:
-    functions = [value for module in (features, heatmap_module) for value in vars(module).values() if callable(value)]
+    modules = (features, heatmap_module, region_module)
+    functions = [value for module in modules for value in vars(module).values() if callable(value)]
     text = "\n".join(function.__doc__ or "" for function in functions if function.__module__.startswith("imip."))
     named = [names.split(", ") for names in features_named(text)]
     assert set(itertools.chain(*named)) == set(FEATURES)

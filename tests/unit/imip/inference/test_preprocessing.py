@@ -51,6 +51,25 @@ def test_a_map_lies_as_if_the_whole_padded_square_had_been_resized(shape: tuple[
     assert np.abs(inside - square[top : top + head.height, left : left + head.width]).max() < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("shape", "head"), [*HEADS, ((300, 7), Region(0, 0, 300, 7)), ((9, 200), Region(1, 20, 8, 190))]
+)
+def test_a_point_lies_where_a_map_is_laid(shape: tuple[int, int], head: Region) -> None:
+    model_input = ModelInput(np.zeros((SIDE, SIDE), np.uint8), head, shape)
+    shares = (np.arange(512) + 0.5) / 512
+    rows, columns = (np.broadcast_to(axis, (512, 512)).astype(np.float32) for axis in (shares[:, None], shares))
+    for across, map_ in ((0, rows), (1, columns)):
+        placed = model_input.to_slice(map_)
+        points = model_input.points_to_slice(np.stack([shares, shares], axis=1))
+        inside = [(point, share) for point, share in zip(points[:, across], shares, strict=True)]
+        low, high = ((head.top, head.bottom), (head.left, head.right))[across]
+        line = placed[:, (head.left + head.right) // 2] if across == 0 else placed[(head.top + head.bottom) // 2]
+        seen = [(line[int(point)], share) for point, share in inside if low <= point < high]
+        assert seen
+        step = 1 / max(head.height, head.width)  # of the map, for a pixel of the slice
+        assert np.abs(np.subtract(*np.array(seen).T)).max() <= step
+
+
 @pytest.mark.parametrize("shape", [(8192, 1), (1, 8192)])
 def test_a_thin_slice_costs_its_own_size_only(shape: tuple[int, int]) -> None:
     model_input = crop_to_head(np.full(shape, 200, np.uint8), SIDE)
