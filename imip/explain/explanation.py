@@ -1,4 +1,4 @@
-"""Explain a prediction: the heatmap of its label, and a picture of slice, heatmap and decision path."""
+"""Explain a prediction: the heatmap of its label, and a picture of slice, heatmap, regions and decision path."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,16 @@ class Explanation:
 
     prediction: Prediction  # including the seconds of the stages `explain` and `overlay`
     heatmap: SliceHeatmap
-    overlay: bytes  # PNG: the slice with its heatmap and, if there are reasons, the decision path below
+    overlay: bytes  # PNG: the slice with its heatmap and regions and, if there are reasons, the decision path below
 
 
 def explain(analysis: Analysis) -> Explanation:
     """Explain the predicted label."""
     watch = Stopwatch()
     with watch.stage("explain"):
-        heatmap = place_on_slice(analysis.heatmap, analysis.model_input)
+        heatmap = place_on_slice(analysis.heatmap, analysis.model_input, analysis.heatmap_kind)
     with watch.stage("overlay"):
-        overlay = encode_png(append_decision_path(draw_overlay(analysis.scan.pixels, heatmap), analysis.prediction))
+        overlay = draw_overlay(analysis.scan.pixels, heatmap, analysis.prediction.regions)
+        picture = encode_png(append_decision_path(overlay, analysis.prediction))
     seconds = {**analysis.prediction.seconds, **watch.seconds}
-    return Explanation(replace(analysis.prediction, seconds=seconds), heatmap, overlay)
+    return Explanation(replace(analysis.prediction, seconds=seconds), heatmap, picture)

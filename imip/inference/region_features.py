@@ -18,5 +18,5 @@ def region_features(regions: Sequence[EvidenceRegion], slice_shape: tuple[int, i
     if regions:
         strongest = regions[0].centroid
         row, column = strongest.row / slice_shape[0], strongest.column / slice_shape[1]
-    area = min(1.0, sum(region.area_ratio for region in regions))
+    area = min(1.0, sum((region.area_ratio for region in regions), start=0.0))
     return dict(zip(REGION_FEATURES, (float(len(regions)), area, row, column), strict=True))

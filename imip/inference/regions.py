@@ -6,7 +6,7 @@ before it is cut into regions, so that the cost depends neither on its size nor 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Self
 
 import cv2
 import numpy as np
@@ -26,7 +26,6 @@ CERTAIN = 1e-6  # probabilities are kept away from 0 and 1 by as much, so that t
 
 Evidence = NDArray[np.float32]
 Points = NDArray[np.float64]  # (n, 2) rows and columns
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,37 +90,38 @@ def enlarge(evidence: Evidence, model_input: ModelInput) -> Evidence:
 def components(evidence: Evidence, grid: Evidence, threshold: float) -> list[Component]:
     """Return where an enlarged map reaches a threshold, strongest first, at most MOST.
 
-    Components of less than SMALLEST pixels are left out. `evidence`: the map before it was enlarged, (h, w).
+    Components of less than SMALLEST pixels, or between the centres of cells, are left out. `evidence`: the map before
+    it was enlarged, (h, w).
     """
     reached = ((grid >= threshold) & (grid > 0)).astype(np.uint8)
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
-    large = [number for number in range(1, count) if statistics[number, cv2.CC_STAT_AREA] >= SMALLEST]
-    cells = _at_centres(labels, evidence.shape)
-    scores = {number: _score(evidence[cells == number], grid[labels == number]) for number in large}
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
+    cells = labels[_centres(evidence)]
+    large = [number for number in np.unique(cells[cells > 0]) if statistics[number, cv2.CC_STAT_AREA] >= SMALLEST]
+    scores = {number: _score(evidence[cells == number]) for number in large}
     strongest = sorted(large, key=lambda number: -scores[number])[:MOST]
     return [Component(labels == number, scores[number]) for number in strongest]
 
 
 def _around_the_strongest(evidence: Evidence, grid: Evidence) -> list[Component]:
-    peak = np.unravel_index(int(grid.argmax()), grid.shape)
-    if grid[peak] <= 0:
+    in_cells = grid[_centres(evidence)]
+    highest = in_cells.max()
+    if highest <= 0:
         return []
-    _, labels = cv2.connectedComponents((grid >= grid[peak] / 2).astype(np.uint8), connectivity=8)
-    mask = labels == labels[peak]
-    return [Component(mask, _score(evidence[_at_centres(mask, evidence.shape)], grid[mask]))]
+    _, labels = cv2.connectedComponents((grid >= highest / 2).astype(np.uint8), connectivity=8)
+    cells = labels[_centres(evidence)]
+    number = cells.flat[in_cells.argmax()]
+    return [Component(labels == number, _score(evidence[cells == number]))]
 
 
-def _at_centres(grid: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:
-    """Return the pixels of the grid, (GRID, GRID), in which the centres of the cells of a map are, (h, w)."""
-    rows, columns = (((np.arange(length) + 0.5) * GRID / length).astype(int) for length in shape)
-    return grid[np.ix_(rows, columns)]
+def _centres(evidence: Evidence) -> tuple[NDArray[np.intp], ...]:
+    """Return the rows and columns of the grid in which the centres of the cells are."""
+    return np.ix_(*(((np.arange(length) + 0.5) * GRID / length).astype(np.intp) for length in evidence.shape))
 
 
-def _score(cells: Evidence, pixels: Evidence) -> float:
-    """Return the mean logit of the STRONGEST cells, (n,), or of the strongest pixel, (m,), if there is no cell."""
-    strongest = np.sort(cells)[-STRONGEST:] if cells.size else pixels.max(keepdims=True)
-    probabilities = strongest.astype(np.float64).clip(CERTAIN, 1 - CERTAIN)
-    return float(np.mean(np.log(probabilities / (1 - probabilities))))
+def _score(cells: Evidence) -> float:
+    """Return the mean logit of the STRONGEST cells, (n,), or of all if they are fewer."""
+    strongest = np.sort(cells)[-STRONGEST:].astype(np.float64).clip(CERTAIN, 1 - CERTAIN)
+    return float(np.mean(np.log(strongest / (1 - strongest))))
 
 
 def _place(
@@ -164,6 +164,6 @@ def _outline(mask: NDArray[np.bool_], model_input: ModelInput) -> list[list[floa
     return points
 
 
-def _to_slice(points: NDArray[np.float64], model_input: ModelInput) -> Points:
+def _to_slice(points: Points, model_input: ModelInput) -> Points:
     """Return points of the grid, (n, 2), in pixels of the slice, not beyond its edges."""
     return np.clip(model_input.points_to_slice(points / GRID), 0, model_input.slice_shape)

@@ -6,11 +6,12 @@ import pytest
 
 from imip.explain.heatmap import HOT_RATIO, encode_png, place_on_slice
 from imip.inference.preprocessing import Region
+from tests.support.evidence import blob
 from tests.support.slices import spot, whole
 
 
 def test_a_spot_peaks_where_it_is_and_is_scaled_to_one() -> None:
-    heatmap = place_on_slice(spot(4, 12), whole(160, 160))
+    heatmap = place_on_slice(spot(4, 12), whole(160, 160), "Grad-CAM")
     assert heatmap.values.max() == 1 and heatmap.values.min() >= 0
     assert heatmap.peak is not None and heatmap.hot_region is not None
     assert np.abs(np.array(heatmap.peak) - (45, 125)).max() <= 5
@@ -19,7 +20,7 @@ def test_a_spot_peaks_where_it_is_and_is_scaled_to_one() -> None:
 
 
 def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
-    heatmap = place_on_slice(spot(4, 12) + spot(11, 3), whole(120, 200))
+    heatmap = place_on_slice(spot(4, 12) + spot(11, 3), whole(120, 200), "Grad-CAM")
     box = heatmap.hot_region
     hot = heatmap.values > HOT_RATIO
     assert box is not None and hot.any()
@@ -34,22 +35,38 @@ def test_the_box_holds_all_that_is_hot_and_the_share_counts_it() -> None:
 def test_what_is_exactly_half_as_hot_as_the_peak_is_not_highlighted() -> None:
     halves = np.full((16, 16), 0.5, np.float32)
     halves[2, 3] = 1
-    heatmap = place_on_slice(halves, whole(16, 16))
+    heatmap = place_on_slice(halves, whole(16, 16), "Grad-CAM")
     assert heatmap.hot_region == Region(2, 3, 3, 4)
     assert heatmap.area_ratio == 1 / 256
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (50, 70)])
 def test_where_nothing_speaks_for_a_label_there_is_no_place(shape: tuple[int, int]) -> None:
-    heatmap = place_on_slice(np.zeros((16, 16), np.float32), whole(*shape))
+    heatmap = place_on_slice(np.zeros((16, 16), np.float32), whole(*shape), "Grad-CAM")
     assert (heatmap.peak, heatmap.hot_region, heatmap.area_ratio) == (None, None, 0.0)
     assert heatmap.values.shape == shape and not heatmap.values.any()
 
 
 def test_the_strength_of_the_evidence_does_not_change_the_heatmap() -> None:
-    weak, strong = (place_on_slice(spot(5, 5) * factor, whole(64, 64)) for factor in (1e-6, 1e6))
+    weak, strong = (place_on_slice(spot(5, 5) * factor, whole(64, 64), "Grad-CAM") for factor in (1e-6, 1e6))
     assert np.allclose(weak.values, strong.values, atol=1e-5)
     assert weak.hot_region == strong.hot_region
+
+
+def test_evidence_stays_a_probability_and_is_highlighted_above_a_half() -> None:
+    heatmap = place_on_slice(blob(20, 40, radius=6, height=0.8), whole(128, 128), "evidence")
+    assert heatmap.values.max() == pytest.approx(0.8)
+    assert heatmap.area_ratio == pytest.approx(np.mean(heatmap.values > 0.5)) and heatmap.area_ratio > 0
+    box = heatmap.hot_region
+    assert box is not None
+    assert (box.top, box.left, box.bottom, box.right) == pytest.approx((28, 68, 52, 92), abs=2)
+
+
+def test_weak_evidence_has_a_peak_and_highlights_nothing() -> None:
+    heatmap = place_on_slice(blob(20, 40, height=0.4), whole(128, 128), "evidence")
+    assert heatmap.values.max() == pytest.approx(0.4)
+    assert heatmap.peak is not None
+    assert (heatmap.hot_region, heatmap.area_ratio) == (None, 0.0)
 
 
 def test_png_encoding_loses_nothing() -> None:
