@@ -89,7 +89,7 @@ class Prediction:
     warnings: tuple[str, ...]
     seconds: Annotated[Mapping[str, float], Field(description="wall-clock seconds by stage")]
     attributes: Annotated[Mapping[str, str], Field(description="technical DICOM attributes")]
-    features: Annotated[Mapping[str, float], Field(description="image and heatmap features")]
+    features: Annotated[Mapping[str, float], Field(description="image, heatmap and region features")]
     embedding: NDArray[np.float32]  # (d,)
 
     # Not stored in the log: None or empty in a prediction that was read from it.

@@ -114,6 +114,8 @@ def to_row(prediction: Prediction) -> dict[str, Any]:
     return {
         **{name: getattr(prediction, name) for name in COPIED},
         **{_probability(label): value for label, value in prediction.probabilities.items()},
+        "region_count": len(prediction.regions),
+        "region_area_ratio": prediction.features["region_area_ratio"],
         "out_of_distribution": OUT_OF_DISTRIBUTION in prediction.warnings,
         "warnings": list(prediction.warnings),
         "reasons": [reason.text for reason in prediction.reasons],
@@ -129,6 +131,8 @@ def columns(card: Card) -> dict[str, ColumnType]:
         "path": "text",
         **{name: of_prediction[name] for name in ("label", "confidence", "decision")},
         **dict.fromkeys(map(_probability, card.labels), "number"),
+        "region_count": "integer",
+        "region_area_ratio": "number",
         "out_of_distribution": "boolean",
         "warnings": "texts",
         "reasons": "texts",

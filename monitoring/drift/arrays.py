@@ -18,7 +18,7 @@ class PredictionArrays:
 
     embeddings: NDArray[np.float32]  # (n, d)
     features: NDArray[np.float32]  # (n, f), columns in the order of `names`
-    names: tuple[str, ...]  # of the f image and heatmap features, see imip.inference.features
+    names: tuple[str, ...]  # of the f image, heatmap and region features, see imip.inference.features
     confidences: NDArray[np.float32]  # (n,) calibrated probability of the label given, 0..1
     labels: NDArray[np.str_]  # (n,) the label given
 

@@ -22,7 +22,9 @@ class ModuleMeta(Answer):
     modalities: tuple[str, ...] = Field(description="DICOM Modality codes of the scans it is for, the usual one first")
     labels: tuple[str, ...]
     abstention: str | None = Field(description="answered where no label is chosen; null if one always is")
-    heatmap: HeatmapKind = Field(description="what `/heatmap` shows; only evidence is read as a probability")
+    heatmap: HeatmapKind = Field(
+        description="what `/heatmap` shows; evidence is a probability, any other heatmap is scaled to its peak"
+    )
     version: str
     card: Card
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from imip.disclaimer import DISCLAIMER
 from imip.explain.explanation import Explanation
 from imip.explain.heatmap import encode_png
-from imip.prediction import Certainty, Prediction, Reason
+from imip.prediction import Certainty, EvidenceRegion, Pixel, PixelBox, Prediction, Reason
 from imip.scan.scan import Format
 from serving.schemas.answer import Answer
 
@@ -54,6 +54,9 @@ class PredictionAnswer(Answer):
     decision: Certainty
     reasons: tuple[Reason, ...] = Field(description="why, step by step, of a module that can say it; else empty")
     advice: str | None = Field(description="what to make of the answer, where that needs saying")
+    regions: tuple[EvidenceRegion, ...] = Field(
+        description="where what was found is, strongest first, of a module that can say it; else empty"
+    )
     warnings: tuple[str, ...]
     scan: ScanFacts
     model: ModelVersion
@@ -62,30 +65,19 @@ class PredictionAnswer(Answer):
     disclaimer: str = DISCLAIMER
 
 
-class PixelBox(Answer):
-    """A rectangle in pixels of the scan, far edges exclusive."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-
-class Peak(Answer):
-    """A pixel of the scan."""
-
-    row: int
-    column: int
-
-
 class HeatmapPicture(Answer):
-    """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it."""
+    """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it.
 
-    png_base64: str = Field(description="the heatmap over the scan, 8-bit grayscale PNG, 255 at the peak")
+    Of a module whose heatmap is evidence, values are probabilities; of any other they are shares of the peak.
+    """
+
+    png_base64: str = Field(
+        description="the heatmap over the scan, 8-bit grayscale PNG; 255 is a probability of 1, or the peak"
+    )
     overlay_png_base64: str = Field(description="scan and heatmap as one picture, as `Accept: image/png` answers")
-    bounding_box: PixelBox | None = Field(description="around the pixels hotter than half the peak")
-    peak: Peak | None
-    area_ratio: float = Field(ge=0, le=1, description="share of the scan hotter than half the peak")
+    bounding_box: PixelBox | None = Field(description="around the pixels above a probability of 0.5, or half the peak")
+    peak: Pixel | None
+    area_ratio: float = Field(ge=0, le=1, description="share of the scan above a probability of 0.5, or half the peak")
 
 
 class HeatmapAnswer(PredictionAnswer):
@@ -105,6 +97,7 @@ def predicted(prediction: Prediction) -> PredictionAnswer:
         decision=prediction.decision,
         reasons=prediction.reasons,
         advice=prediction.advice,
+        regions=prediction.regions,
         warnings=prediction.warnings,
         scan=ScanFacts(**{name: getattr(prediction, name) for name in ScanFacts.model_fields}),
         model=ModelVersion(name=prediction.module, version=prediction.version),
@@ -119,8 +112,8 @@ def explained(explanation: Explanation) -> HeatmapAnswer:
     picture = HeatmapPicture(
         png_base64=_base64(encode_png(np.round(heatmap.values * 255).astype(np.uint8))),
         overlay_png_base64=_base64(explanation.overlay),
-        bounding_box=PixelBox(top=box.top, left=box.left, bottom=box.bottom, right=box.right) if box else None,
-        peak=Peak(row=peak[0], column=peak[1]) if peak else None,
+        bounding_box=PixelBox(box.top, box.left, box.bottom, box.right) if box else None,
+        peak=Pixel(*peak) if peak else None,
         area_ratio=heatmap.area_ratio,
     )
     return HeatmapAnswer(**dict(predicted(explanation.prediction)), heatmap=picture)

@@ -19,6 +19,7 @@ FINDING = {
     "decision": str,
     "reasons": list,
     "advice": type(None),
+    "regions": list,
     "warnings": list,
     "scan": dict,
     "model": dict,
