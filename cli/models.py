@@ -24,9 +24,11 @@ def _known(name: str) -> str:
 Module = Annotated[str, typer.Argument(callback=_known, help="analysis module, such as brain-tumor")]
 Data = Annotated[Path, typer.Option(exists=True, help="folder with one folder of scans a class, or archive of scans")]
 Run = Annotated[
-    Path | None, typer.Option(help="folder of the training run, by default runs/MODULE; a run in it is resumed")
+    Path | None, typer.Option(help="folder of the training run, by default below runs; a run in it is resumed")
 ]
-Original = Annotated[bool, typer.Option("--original-split", help="use the data set's own, leaky folders")]
+LeftOut = Annotated[
+    str | None, typer.Option("--leave-out", help="source that is not trained on, such as lgg-du: judge on it")
+]
 
 
 def split(
@@ -34,13 +36,12 @@ def split(
 ) -> None:
     """Group near-duplicates and write the manifest of the 70/15/15 split."""
     from training.data.split import read_manifest, write_manifest
-    from training.data.split import split as divide
 
     recipe = _recipe(module)
-    if recipe.split == "official":
+    if recipe.divided_by != "us":
         raise typer.Exit(_say("This module's data set comes divided; there is no manifest to make."))
     samples = _samples(recipe, data)
-    entries = divide(samples, recipe.group(samples))
+    entries = recipe.split(samples)
     if not check:
         write_manifest(entries, recipe.manifest)
     elif {entry.sha256: entry for entry in entries} != read_manifest(recipe.manifest):
@@ -53,16 +54,26 @@ def train(
     module: Module,
     data: Data,
     run: Run = None,
-    original: Original = False,
+    leave_out: LeftOut = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="at most, in each stage")] = None,
 ) -> None:
-    """Train, export, prove parity and add the version to the model store."""
+    """Train, export, prove parity and, unless a source was left out, add the version to the model store."""
     from serving import model_store
 
-    recipe, folder = _recipe(module), run or Path("runs") / module
-    dataset = _dataset(recipe, data, original, begins=True)
-    _export(recipe, recipe.train(dataset, folder, epochs), dataset, folder / "artifact")
-    typer.echo(f"Added to the model store: {model_store.add(folder / 'artifact')}")
+    recipe = _recipe(module)
+    source = None if leave_out is None else _source(recipe, leave_out)
+    folder = run or _run(recipe, source)
+    dataset = _dataset(recipe, data, begins=True)
+    if source is not None:
+        dataset, _ = recipe.leave_out(dataset, source)
+    artifact = folder / "artifacts" / module
+    try:
+        weights = recipe.train(dataset, folder, epochs)
+    except ArtifactError as fault:
+        raise typer.Exit(_say(str(fault))) from fault
+    _export(recipe, weights, dataset, artifact)
+    if source is None:
+        typer.echo(f"Added to the model store: {model_store.add(artifact)}")
 
 
 def export(
@@ -70,19 +81,18 @@ def export(
     data: Data,
     weights: Annotated[Path | None, typer.Option(help="trained weights, by default the shipped ones")] = None,
     out: Annotated[Path | None, typer.Option(help="artifact folder to write, by default models/MODULE")] = None,
-    original: Original = False,
 ) -> None:
     """Calibrate on the validation part, write the artifact and prove it against what was trained."""
     recipe = _recipe(module)
-    _export(recipe, weights or recipe.weights, _dataset(recipe, data, original), out or recipe.artifact)
+    _export(recipe, weights or recipe.weights, _dataset(recipe, data), out or recipe.artifact)
 
 
 def evaluate(
     module: Module,
     data: Data,
     artifact: Annotated[Path | None, typer.Option(help="artifact to evaluate, by default models/MODULE")] = None,
+    leave_out: LeftOut = None,
     out: Annotated[Path | None, typer.Option(help="folder for plots")] = None,
-    leaky: Annotated[Path | None, typer.Option(help="artifact trained on the original split, to compare with")] = None,
     films: Annotated[Path | None, typer.Option(help="PneumoniaMNIST's archive, as foreign input")] = None,
     write_card: Annotated[bool, typer.Option("--write-card", help="write the figures into the card")] = False,
 ) -> None:
@@ -91,8 +101,10 @@ def evaluate(
     from training.export.figures import write_figures
 
     recipe = _recipe(module)
-    if leaky is not None:
-        _require_test_folder(recipe)
+    if leave_out is not None:
+        trained = artifact or _run(recipe, leave_out) / "artifacts" / module
+        typer.echo(_evaluate_left_out(recipe, data, _source(recipe, leave_out), trained, write_card))
+        return
     folder, samples = artifact or recipe.artifact, _samples(recipe, data)
     try:
         dataset = recipe.divide(samples)
@@ -106,7 +118,7 @@ def evaluate(
     if out is not None:
         recipe.draw(evaluation, out)
     if write_card:
-        write_figures(recipe, evaluation, dataset, folder, films=films, leaky=leaky)
+        write_figures(recipe, evaluation, folder, films=films)
 
 
 def compare(
@@ -119,11 +131,43 @@ def compare(
     brain, others = comparison.shipped()
     if len(brain) < 2:
         raise typer.Exit(_say("There are fewer than two brain modules to compare."))
-    dataset = _dataset(brain[0], data, original=False)
+    dataset = _dataset(brain[0], data)
     compared = comparison.compare(comparison.evaluate(brain, dataset), others, dataset)
     typer.echo(page.render(compared))
     if write:
         page.write(compared)
+
+
+def _evaluate_left_out(recipe: "Recipe", data: Path, source: str, artifact: Path, write_card: bool) -> str:
+    from imip.inference.artifact import CARD
+    from training.evaluation.by_source import HEAD, by_source
+    from training.export.card_page import as_table
+    from training.export.figures import write_left_out
+
+    if not artifact.exists():
+        command = f"imip train {recipe.module.name} --data {data} --leave-out {source}"
+        raise typer.Exit(_say(f"No model was trained without {source}; make one by `{command}`."))
+    if write_card and not (recipe.artifact / CARD).exists():
+        raise typer.Exit(_say(f"There is no card to write into; make one by `imip export {recipe.module.name}`."))
+    _, unknown = recipe.leave_out(_dataset(recipe, data), source)
+    if not unknown.samples:
+        raise typer.Exit(_say(f"None of these scans is of {source}."))
+    observed = recipe.judge(artifact, unknown)
+    if write_card:
+        write_left_out(recipe, source, observed)
+    return as_table(HEAD, by_source(observed))
+
+
+def _source(recipe: "Recipe", name: str) -> str:
+    if name not in recipe.sources:
+        known = ", ".join(recipe.sources) or "none, as its data set is one"
+        raise typer.BadParameter(f"no such source; this module's are: {known}")
+    return name
+
+
+def _run(recipe: "Recipe", left_out: str | None) -> Path:
+    folder = Path("runs") / recipe.run_name
+    return folder if left_out is None else folder.with_name(f"{folder.name}-without-{left_out}")
 
 
 def _recipe(module: str) -> "Recipe":
@@ -144,22 +188,14 @@ def _samples(recipe: "Recipe", data: Path) -> "list[Sample]":
     return samples
 
 
-def _dataset(recipe: "Recipe", data: Path, original: bool, *, begins: bool = False) -> "Dataset":
-    test_folder = _require_test_folder(recipe) if original else None
+def _dataset(recipe: "Recipe", data: Path, *, begins: bool = False) -> "Dataset":
     samples = _samples(recipe, data)
     if begins:
         recipe.begin(samples)
     try:
-        dataset = recipe.divide(samples)
+        return recipe.divide(samples)
     except KeyError as fault:
         raise typer.Exit(_say("Some scans are not in the manifest; `imip split` makes one for your data.")) from fault
-    return dataset if test_folder is None else dataset.as_published(test_folder)
-
-
-def _require_test_folder(recipe: "Recipe") -> str:
-    if recipe.test_folder is None:
-        raise typer.Exit(_say("This module's data set has no other split than the one in use."))
-    return recipe.test_folder
 
 
 def _export(recipe: "Recipe", weights: Path, dataset: "Dataset", out: Path) -> None:

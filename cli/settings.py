@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from imip.settings import DriftSettings, Settings
 
-MAX_NAMES = 5  # in the default of a setting; longer lists show only their length
+MAX_NAMES = 8  # in one cell
 HEADER = "| Setting | Default | What it does |\n|---|---|---|"
 
 

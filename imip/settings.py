@@ -49,7 +49,7 @@ class Settings(BaseSettings):
 
     workers: Literal["cpu_count"] | PositiveInt = Field(default="cpu_count", description="API worker processes")
     modules: tuple[str, ...] = Field(
-        default=("brain-tumor", "brain-tumor-type", "brain-anomaly", "brain-tree", "chest-pneumonia"),
+        default=("brain-tumor", "brain-lesion", "brain-tumor-type", "brain-anomaly", "brain-tree", "chest-pneumonia"),
         min_length=1,
         description="modules served, as a JSON list; the first is default",
     )

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-from imip.modules import MODULES
 from monitoring.database import connect, migrate
 from tests.support import postgres as throwaway
 from tests.support.listener import Listener, listening
 from tests.support.postgres import Postgres
 from tests.support.scan_files import picture_bytes, ramp
 from tests.support.server import Server, running
+from tests.support.shipped import SHIPPED
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, elsewhere: Listener) -> Ite
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker with all modules that there are."""
-    with running(tmp_path_factory.mktemp("platform"), IMIP_WORKERS="1", IMIP_MODULES=json.dumps(list(MODULES))) as all:
+    with running(tmp_path_factory.mktemp("platform"), IMIP_WORKERS="1", IMIP_MODULES=json.dumps(SHIPPED)) as all:
         yield all
 
 

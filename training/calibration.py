@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 from imip.errors import ArtifactError
-from imip.inference.card import Calibration
+from imip.inference.card import Calibration, DecisionRule
 
 UNPENALISED = 1e12  # inverse regularisation strength; Platt's smoothed targets regularise instead
 DECIMALS = 4  # of a threshold
@@ -116,6 +116,11 @@ class OperatingPoint:
     uncertain_from: float
     uncertain_to: float
 
+    @classmethod
+    def of(cls, rule: DecisionRule) -> "OperatingPoint":
+        """Return the point among the thresholds of a card. Raises ArtifactError if it has none."""
+        return cls(rule.at("threshold"), rule.at("uncertain_from"), rule.at("uncertain_to"))
+
     def finds(self, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which scans are called positive: at the threshold or above."""
         return np.asarray(probability >= self.threshold)
@@ -146,19 +151,42 @@ def choose_operating_point(
     missed, and one scan decides the threshold. Raises CalibrationError without both classes, or on a probability
     outside 0..1.
     """
+    scores, found_share, ruled_out_share = _shares(probability, is_positive)
+    threshold = _between(scores, np.flatnonzero(found_share >= sensitivity)[-1])
+    return _with_band(scores, found_share, ruled_out_share, threshold, certain)
+
+
+def choose_balanced_point(
+    probability: NDArray[np.float64], is_positive: NDArray[np.bool_], *, certain: float = 0.98
+) -> OperatingPoint:
+    """Choose the threshold at which the smaller of sensitivity and specificity is largest, and the band around it.
+
+    Otherwise as `choose_operating_point`.
+    """
+    scores, found_share, ruled_out_share = _shares(probability, is_positive)
+    threshold = _between(scores, np.minimum(found_share, ruled_out_share).argmax())
+    return _with_band(scores, found_share, ruled_out_share, threshold, certain)
+
+
+Shares = NDArray[np.float64]  # (s + 1,) by cut: cut k lies below scores[k], the last one above all
+
+
+def _shares(probability: NDArray[np.float64], is_positive: NDArray[np.bool_]) -> tuple[Shares, Shares, Shares]:
+    """Return the distinct scores, (s,), and by cut the share of positives found and of negatives ruled out."""
     _require_both_classes(is_positive)
     if not ((probability >= 0) & (probability <= 1)).all():
         raise CalibrationError("an operating point needs probabilities within 0..1")
     scores, rank = np.unique(probability, return_inverse=True)
-    # Cut k lies below scores[k], the last one above all: what is found there, and what is ruled out.
     missed = _cumulative(rank[is_positive], scores.size)
     ruled_out = _cumulative(rank[~is_positive], scores.size)
-    found_share, ruled_out_share = (missed[-1] - missed) / missed[-1], ruled_out / ruled_out[-1]
-    threshold = _between(scores, np.flatnonzero(found_share >= sensitivity)[-1])
+    return scores, (missed[-1] - missed) / missed[-1], ruled_out / ruled_out[-1]
+
+
+def _with_band(scores: Shares, found: Shares, ruled_out: Shares, threshold: float, certain: float) -> OperatingPoint:
     return OperatingPoint(
         threshold=threshold,
-        uncertain_from=min(threshold, _between(scores, np.flatnonzero(found_share >= certain)[-1])),
-        uncertain_to=max(threshold, _between(scores, np.flatnonzero(ruled_out_share >= certain)[0])),
+        uncertain_from=min(threshold, _between(scores, np.flatnonzero(found >= certain)[-1])),
+        uncertain_to=max(threshold, _between(scores, np.flatnonzero(ruled_out >= certain)[0])),
     )
 
 

@@ -5,6 +5,7 @@ folders in turn, so a run that is killed at any moment still has the whole backu
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ WARMUP_EPOCHS = 2
 class FitOptions:
     """How a network is fitted."""
 
-    loss: str
+    loss: Any  # as Keras takes it: a name, or a function by output
     epochs: int  # at most
     peak_rate: float  # of learning
     metrics: tuple[str, ...] = ("accuracy",)
+    loss_weights: Mapping[str, float] | None = None  # by output
     patience: int = 15  # epochs without a better validation loss
     batch_size: int = 32
     weight_decay: float = 1e-4
@@ -39,12 +41,12 @@ class FitOptions:
 
 
 def fit(
-    network: keras.Sequential,
+    network: keras.Model,
     batches: SeededBatches,
-    validation: tuple[NDArray[np.float32], NDArray[np.float32]],
+    validation: tuple[NDArray[np.float32], Any],
     run: Path,
     options: FitOptions,
-) -> keras.Sequential:
+) -> keras.Model:
     """Train until the validation loss stops improving, and return the network of the best epoch.
 
     `validation` holds inputs and targets. `run` keeps backups, `best.keras` and `epochs.csv`. Called again with the
@@ -60,7 +62,8 @@ def fit(
                 clipnorm=1.0,
             ),
             loss=options.loss,
-            metrics=list(options.metrics),
+            loss_weights=options.loss_weights,
+            metrics=list(options.metrics) or None,
             jit_compile=False,  # XLA makes no step faster on a processor, and compiling takes seconds
         )
         network.fit(

@@ -17,10 +17,11 @@ from imip.modules import load
 from training.about import About
 from training.calibration import OperatingPoint
 from training.data.near_duplicates import group
-from training.data.samples import Sample
+from training.data.samples import Found, Sample, find_files
 from training.data.samples import load as load_samples
-from training.data.split import MANIFESTS, Dataset, divide
+from training.data.split import MANIFESTS, Dataset, Entry, divide, split
 from training.evaluation import binary, multiclass
+from training.evaluation.by_source import Observed
 from training.evaluation.foreign import flagged_shares
 from training.evaluation.plots import write_plots
 from training.evaluation.report import Report, table
@@ -49,13 +50,18 @@ class Recipe(ABC):
 
     manifest_name: str  # of the data set's split, in `training/manifests`
     folders: Mapping[str, str]  # class by the name of its folder
-    split: Literal["ours", "official"] = "ours"  # who divided the data set for this module
-    test_folder: str | None = None  # the data set's own folder of test scans, where its split is not the one in use
+    divided_by: Literal["us", "its makers"] = "us"  # who divided the data set for this module
     numbered: Collection[str] = ()  # classes whose files are numbered by patient
     healthy: str | None = None  # the label of scans that show nothing, if there is one
+    sources: Sequence[str] = ()  # that can be left out of training, to judge on them
 
     def __init__(self, module: type[AnalysisModule], about: About) -> None:
         self.module, self.about = module, about
+
+    @property
+    def run_name(self) -> str:
+        """The folder of a training run below `runs`; modules of one network share one."""
+        return self.module.name
 
     @property
     def weights(self) -> Path:
@@ -78,7 +84,10 @@ class Recipe(ABC):
 
     @abstractmethod
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
-        """Train in the folder `run`, or go on with it, and return the file of weights. `epochs`: at most, a stage."""
+        """Train in the folder `run`, or go on with it, and return the file of weights. `epochs`: at most, a stage.
+
+        Raises ArtifactError if nothing can be learned from these scans.
+        """
 
     @abstractmethod
     def export(self, weights: Path, dataset: Dataset, out: Path) -> str:
@@ -87,9 +96,13 @@ class Recipe(ABC):
         Raises ArtifactError if it does not.
         """
 
+    def find(self, data: Path) -> list[Found]:
+        """Return the labelled files below a folder. Raises FileNotFoundError if there is none."""
+        return find_files(data, self.folders)
+
     def samples(self, data: Path) -> tuple[list[Sample], int]:
         """Read labelled scans; return them and how many files could not be read. Raises FileNotFoundError."""
-        return load_samples(data, self.folders, _progress)
+        return load_samples(self.find(data), progress)
 
     def begin(self, samples: Sequence[Sample]) -> None:  # noqa: B027, as most recipes' manifests are committed
         """Make what dividing needs, before a training; called by `imip train` alone."""
@@ -98,15 +111,27 @@ class Recipe(ABC):
         """Return the group of near-duplicates that each sample is in, (n,)."""
         return group(samples, self.module.crop, self.numbered)
 
+    def split(self, samples: Sequence[Sample]) -> list[Entry]:
+        """Divide scans anew, whole groups at a time."""
+        return split(samples, self.group(samples))
+
     def divide(self, samples: Sequence[Sample]) -> Dataset:
         """Divide scans as the committed manifest says. Raises KeyError if one is not in it."""
         return divide(samples, self.manifest)
+
+    def leave_out(self, dataset: Dataset, source: str) -> tuple[Dataset, Dataset]:
+        """Return what is left to train on without one of `sources`, and that source, all of it as test part."""
+        raise NotImplementedError
+
+    def judge(self, artifact: Path, dataset: Dataset) -> Observed:
+        """Return what an artifact says of the test part, by origin. Raises ArtifactError if it is damaged."""
+        raise NotImplementedError
 
     def evaluate(self, artifact: Path, dataset: Dataset) -> Evaluation:
         """Evaluate an artifact on the test part. Raises ArtifactError if it is damaged."""
         module = load(artifact)
         samples = dataset.part("test")
-        analyses = [analyse(sample.data, module) for sample in _progress(samples)]
+        analyses = [analyse(sample.data, module) for sample in progress(samples)]
         return self.evaluate_analyses(module, samples, analyses, dataset.groups(samples))
 
     def evaluate_analyses(
@@ -121,7 +146,7 @@ class Recipe(ABC):
         if isinstance(module, BinaryClassifier):
             class_names = np.array([sample.class_name for sample in samples])
             scored_binary = _score_binary(module.card.labels, analyses, actual, class_names, groups)
-            point = OperatingPoint(**module.card.decision.thresholds)
+            point = OperatingPoint.of(module.card.decision)
             return Evaluation(module, samples, analyses, scored_binary, binary.evaluate(scored_binary, point))
         scored = _score_multiclass(module.card.labels, analyses, actual, groups)
         return Evaluation(module, samples, analyses, scored, multiclass.evaluate(scored, healthy=self.healthy))
@@ -132,10 +157,14 @@ class Recipe(ABC):
         held_out = round(float(np.mean(warned)), 4)
         figures = {
             "test": evaluation.report.as_dict(),
-            "out_of_distribution": {"held-out scans": held_out, **flagged_shares(evaluation.module, films)},
+            "out_of_distribution": {"held-out scans": held_out, **self.foreign(evaluation, films)},
         }
         tables = self.tables(evaluation)
         return figures | {"tables": tables} if tables else figures
+
+    def foreign(self, evaluation: Evaluation, films: Path | None) -> dict[str, float]:
+        """Return the share of each kind of foreign picture that gets the out-of-distribution warning."""
+        return flagged_shares(evaluation.module, films)
 
     def tables(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return the module's own tables of its card, by name: see `training.export.card_page`."""
@@ -175,5 +204,6 @@ def _score_multiclass(
     )
 
 
-def _progress(items: Iterable[Any]) -> Iterable[Any]:
+def progress(items: Iterable[Any]) -> Iterable[Any]:
+    """Yield items and show how far they are."""
     return tqdm(list(items), desc="reading scans", unit="scan")

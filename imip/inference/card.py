@@ -54,10 +54,11 @@ class Calibration(_Section):
 
 
 class OutOfDistribution(_Section):
-    """The distance from the reference above which a scan gets a warning."""
+    """The distance from the reference, and the probability of a foreign picture, above which a scan gets a warning."""
 
     distance: str
     threshold: float
+    foreign: float | None = Field(default=None, ge=0, le=1, description="null if the model does not compute it")
     rule: str
 
 

@@ -22,6 +22,8 @@ from imip.inference.runtime import GRAPH, Graph
 from imip.prediction import EvidenceRegion
 from imip.scan.scan import Scan
 
+FOREIGN = 0  # place of the probability of a foreign picture among the measures of a model that computes it
+
 
 class AnalysisModule(ABC):
     """Predicts one label for a scan. Not thread-safe: use one instance per thread."""
@@ -77,8 +79,11 @@ class AnalysisModule(ABC):
         return find_regions(evidence, self._region_rule, model_input, foreground, pixel_area(scan.attributes))
 
     def is_out_of_distribution(self, output: Output) -> bool:
-        """Return whether a scan differs too much from the reference scans of the model."""
-        return bool(self._distance(output.embedding) > self.card.out_of_distribution.threshold)
+        """Return whether a scan is too far from the reference scans, or no scan of this kind by the model's measure."""
+        limit = self.card.out_of_distribution
+        if limit.foreign is not None and output.measures is not None and output.measures[FOREIGN] > limit.foreign:
+            return True
+        return bool(self._distance(output.embedding) > limit.threshold)
 
     @cached_property
     def _distance(self) -> ReferenceDistance:

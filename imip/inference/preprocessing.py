@@ -65,7 +65,7 @@ class ModelInput:
         longest = max(self.region.height, self.region.width)
         top = self.region.top - (longest - self.region.height) // 2
         left = self.region.left - (longest - self.region.width) // 2
-        return points * longest + np.array([top, left])
+        return np.asarray(points * longest + (top, left), np.float64)
 
 
 def fit_region(pixels: NDArray[np.uint8], region: Region, side: int) -> ModelInput:

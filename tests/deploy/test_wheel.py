@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import REPOSITORY
+from tests.support.shipped import SHIPPED
 
 CARRIED = ("cli", "imip", "models", "monitoring", "serving", "training")
 UV = [sys.executable, "-m", "uv"]
@@ -54,7 +55,7 @@ def test_the_installed_service_names_its_models(installed: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     file, *models = done.stdout.split()
     assert Path(file).parent == installed
-    assert len(models) == 5 and all((Path(model) / "card.yaml").exists() for model in models)
+    assert len(models) == len(SHIPPED) and all((Path(model) / "card.yaml").exists() for model in models)
 
 
 def test_dashboards_are_made_in_a_checkout_only(installed: Path, tmp_path: Path) -> None:

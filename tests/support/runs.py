@@ -28,12 +28,12 @@ class LineBatches(SeededBatches):
     """Points of a line, and the samples that were drawn in each epoch."""
 
     def __init__(self) -> None:
-        self.drawn: dict[int, list[int]] = {}
+        self.seen: dict[int, list[int]] = {}
         super().__init__(SIZE, batch_size=4, seed=3)
 
     def __getitem__(self, number: int) -> Batch:
         chosen = self.samples(number)
-        self.drawn.setdefault(self.epoch, []).extend(chosen.tolist())
+        self.seen.setdefault(self.epoch, []).extend(chosen.tolist())
         inputs = (chosen / SIZE).astype(np.float32)[:, None]
         return inputs, 3 * inputs - 1
 

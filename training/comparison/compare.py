@@ -62,10 +62,14 @@ class Comparison:
 
 
 def shipped() -> tuple[list[Recipe], list[Recipe]]:
-    """Return the recipes of the modules that have an artifact: those of the brain data set, and the others."""
+    """Return the recipes of the modules that have an artifact: those of the brain data sets, and the others.
+
+    Two modules with one graph agree on everything, so the first in name is among the others.
+    """
     recipes = [find(name) for name in MODULES if (ROOT / "models" / name / CARD).exists()]
     brain = [recipe for recipe in recipes if isinstance(recipe, BrainMri)]
-    return list(brain), [recipe for recipe in recipes if recipe not in brain]
+    distinct = {read_card(recipe.artifact).version: recipe for recipe in brain}.values()
+    return list(distinct), [recipe for recipe in recipes if recipe not in distinct]
 
 
 def evaluate(recipes: Sequence[Recipe], dataset: Dataset) -> list[Evaluated]:

@@ -32,7 +32,7 @@ def render(comparison: Comparison) -> str:
 # The modules compared
 
 Written by `imip compare --data DIR --write`. **Research and teaching only, never for diagnosis.** Every brain module
-is evaluated, as served, on the clean test part of the Brain Tumor MRI Dataset, the same
+is evaluated, as served, on the test part of the five brain sources, the same
 {comparison.scans} scans in {comparison.groups} groups. In brackets: 95% intervals over groups. A dash means that
 there is nothing to measure.
 
@@ -87,7 +87,7 @@ def _own(modules: Sequence[Own]) -> str:
                 one.card.question,
                 ", ".join(one.card.possible_labels),
                 f"{_words(one.card.headline)} {_shown(one.headline)}",
-                f"{one.scans}" if one.compared else f"{one.scans} of another data set, by its card",
+                f"{one.scans}" if one.compared else f"{one.scans}, by its card",
                 f"{one.megabytes:.2f} MB",
             ]
             for one in modules

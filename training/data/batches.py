@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.augmentation.jitter import jitter
 
-Batch = tuple[NDArray[np.float32], ...]  # inputs, targets and, if samples do not count alike, weights
+Batch = tuple[Any, ...]  # inputs, targets (by output if there are several) and, if samples do not count alike, weights
 
 
 def as_inputs(slices: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -20,25 +21,36 @@ def as_inputs(slices: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
 class SeededBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches that follow from a seed and the epoch alone. What a batch of samples holds is up to each kind.
 
-    `chances` (n,), which sum to 1, draw samples with replacement; without them each sample comes once an epoch.
+    `chances` (n,), which sum to 1, draw samples with replacement, as many as `drawn`; without them each sample comes
+    once an epoch.
     """
 
     def __init__(
-        self, size: int, batch_size: int, seed: int, *, chances: NDArray[np.float64] | None = None, workers: int = 1
+        self,
+        size: int,
+        batch_size: int,
+        seed: int,
+        *,
+        chances: NDArray[np.float64] | None = None,
+        drawn: int | None = None,
+        workers: int = 1,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False)
         self.size, self.batch_size, self.seed, self.chances = size, batch_size, seed, chances
+        self.drawn = drawn or size  # an epoch
         self.start(0)
 
     def start(self, epoch: int) -> None:
         """Draw the samples of an epoch."""
         self.epoch = epoch
         rng = np.random.default_rng((self.seed, epoch))
-        drawn = rng.permutation(self.size) if self.chances is None else rng.choice(self.size, self.size, p=self.chances)
+        drawn = (
+            rng.permutation(self.size) if self.chances is None else rng.choice(self.size, self.drawn, p=self.chances)
+        )
         self.order: NDArray[np.int64] = drawn
 
     def __len__(self) -> int:
-        return math.ceil(self.size / self.batch_size)
+        return math.ceil(self.drawn / self.batch_size)
 
     def __getitem__(self, number: int) -> Batch:
         raise NotImplementedError

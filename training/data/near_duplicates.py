@@ -38,6 +38,23 @@ def group(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] = ())
     return np.asarray(connected_components(csr_matrix(linked), directed=False)[1], np.int64)
 
 
+def group_each(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] = ()) -> NDArray[np.int64]:
+    """Return each sample's group number, (n,): its patient where the source names one, otherwise as `group` says.
+
+    Sources are grouped one by one: what is in two of them was taken out before.
+    """
+    numbers = np.zeros(len(samples), np.int64)
+    sources = [None if sample.origin is None else sample.origin.source for sample in samples]
+    for source in dict.fromkeys(sources):
+        rows = [row for row, other in enumerate(sources) if other == source]
+        chosen = [samples[row] for row in rows]
+        patients = [sample.origin.patient for sample in chosen if sample.origin and sample.origin.patient]
+        is_known = len(patients) == len(chosen)
+        own = np.unique(patients, return_inverse=True)[1] if is_known else group(chosen, crop, numbered)
+        numbers[rows] = own + (numbers.max() + 1 if source != sources[0] else 0)
+    return numbers
+
+
 def _near_duplicates(samples: Sequence[Sample], cropped: Reductions) -> NDArray[np.bool_]:
     whole = _reductions([sample.pixels for sample in samples])
     linked = _correlation(whole, whole) >= NEAR_DUPLICATE

@@ -16,6 +16,26 @@ LONGEST_SIDE = 256  # pixels; larger slices are reduced once, so that a data set
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a slice comes from, as far as its source says."""
+
+    source: str  # who published it; what can be left out whole
+    patient: str | None = None
+    sequence: str | None = None  # t1, t1c, t2 or flair
+    plane: str | None = None  # axial, coronal or sagittal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A labelled file, not yet read."""
+
+    path: Path
+    class_name: str
+    origin: Origin | None = None
+    mask: Path | None = None  # of its lesion
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One labelled file: its class by its folder, its bytes by their SHA-256, its slice as uint8 (H, W)."""
 
@@ -24,16 +44,18 @@ class Sample:
     class_name: str
     pixels: NDArray[np.uint8]
     data: bytes  # of the file
+    origin: Origin | None = None
+    lesion: NDArray[np.bool_] | None = None  # (H, W) where it is; None where nobody drew one
 
 
-def find_files(root: Path, folders: Mapping[str, str]) -> list[tuple[Path, str]]:
+def find_files(root: Path, folders: Mapping[str, str]) -> list[Found]:
     """Return every file below a folder whose name is known (at any depth) with its class, in a stable order.
 
     `folders`: class by the folder's `plain` name. Raises FileNotFoundError, naming the folders, if there is no such
     file.
     """
     found = [
-        (path, folders[plain(path.parent.name)])
+        Found(path, folders[plain(path.parent.name)])
         for path in sorted(root.rglob("*"))
         if path.is_file() and plain(path.parent.name) in folders
     ]
@@ -48,23 +70,23 @@ def plain(name: str) -> str:
 
 
 def load(
-    root: Path,
-    folders: Mapping[str, str],
-    track: Callable[[Iterable[tuple[Path, str]]], Iterable[tuple[Path, str]]] = iter,
+    files: Iterable[Found], track: Callable[[Iterable[Found]], Iterable[Found]] = iter
 ) -> tuple[list[Sample], int]:
-    """Read all labelled scans below a folder; return them and how many files could not be read.
+    """Read labelled scans; return them and how many files could not be read.
 
-    `track` wraps the loop to show progress.
+    `track` wraps the loop to show progress. Raises OSError if a mask is no picture.
     """
     samples, unreadable = [], 0
-    for path, class_name in track(find_files(root, folders)):
-        data = path.read_bytes()
+    for found in track(files):
+        data = found.path.read_bytes()
         try:
-            pixels = read_scan(data).pixels
+            pixels = _reduce(read_scan(data).pixels)
         except ScanError:
             unreadable += 1
             continue
-        samples.append(Sample(path, hashlib.sha256(data).hexdigest(), class_name, _reduce(pixels), data))
+        lesion = None if found.mask is None else _read_mask(found.mask, pixels.shape)
+        digest = hashlib.sha256(data).hexdigest()
+        samples.append(Sample(found.path, digest, found.class_name, pixels, data, found.origin, lesion))
     return samples, unreadable
 
 
@@ -74,3 +96,12 @@ def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return pixels
     size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return where a lesion is, at the size of its slice; None if the mask is empty: its lesion was not drawn."""
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise OSError(f"no mask can be read from {path.name}")
+    lesion = np.asarray(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) > 127, np.bool_)
+    return lesion if lesion.any() else None

@@ -6,7 +6,7 @@ The manifest is committed, and made again by one command.
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal, cast
 
@@ -56,6 +56,19 @@ def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
     ]
 
 
+def split_each(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
+    """Divide each source by itself, as `split` does, so that a further source changes nothing for the others."""
+    entries = []
+    for source in dict.fromkeys(_source(sample) for sample in samples):
+        rows = [row for row, sample in enumerate(samples) if _source(sample) == source]
+        entries += split([samples[row] for row in rows], groups[rows])
+    return entries
+
+
+def _source(sample: Sample) -> str:
+    return "" if sample.origin is None else sample.origin.source
+
+
 def write_manifest(entries: Iterable[Entry], path: Path) -> None:
     """Write the manifest as CSV, sorted, each file once however many copies there are."""
     with path.open("w", newline="") as file:
@@ -87,14 +100,6 @@ class Dataset:
     def groups(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
         return np.array([self.entries[sample.digest].group for sample in samples])
 
-    def as_published(self, test_folder: str) -> "Dataset":
-        """Return the same scans with the data set's own folder of test scans as test part.
-
-        Some of the others become the validation part. Such a split may leak; measured, it shows how much.
-        """
-        own = {sample.digest: _published_part(sample, test_folder) for sample in self.samples}
-        return Dataset(self.samples, {d: replace(e, split=own[d]) for d, e in self.entries.items()})
-
 
 def divide(samples: Sequence[Sample], manifest: Path) -> Dataset:
     """Divide scans as a manifest says. Raises KeyError if one is not in it."""
@@ -108,9 +113,3 @@ def all_for_test(samples: Sequence[Sample], groups: NDArray[np.int64]) -> Datase
     pairs = zip(samples, groups.tolist(), strict=True)
     entries = [Entry(sample.digest, sample.class_name, number, "test") for sample, number in pairs]
     return Dataset(list(samples), {entry.sha256: entry for entry in entries})
-
-
-def _published_part(sample: Sample, test_folder: str) -> Split:
-    if test_folder in sample.path.parts:
-        return "test"
-    return "validation" if int(sample.digest[:4], 16) % 20 < 3 else "train"

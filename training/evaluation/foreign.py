@@ -1,6 +1,6 @@
 """Pictures that are no scans, and films: how often they get the out-of-distribution warning."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,20 +12,24 @@ from imip.explain.heatmap import encode_png
 from imip.inference.decision import OUT_OF_DISTRIBUTION
 from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
+from training.evidence.foreign import paint_ct
+from training.evidence.views import cut
 
 PHOTOS = ("astronaut", "camera", "cat", "coffee", "coins", "grass", "gravel", "brick", "moon", "page", "rocket", "text")
 SIDE = 224  # pixels
 Slice = NDArray[np.uint8]
 
 
-def flagged_shares(module: AnalysisModule, films: Path | None) -> dict[str, float]:
+def flagged_shares(module: AnalysisModule, films: Path | None, heads: Sequence[Slice] = ()) -> dict[str, float]:
     """Return the share of each kind of foreign picture that gets the out-of-distribution warning.
 
-    `films` is PneumoniaMNIST's archive; chest films are left out without it.
+    `films` is PneumoniaMNIST's archive; chest films are left out without it. `heads`: MRI slices to paint head CT from.
     """
     kinds: dict[str, Callable[[], Iterable[Slice]]] = {"photos": _photos, "noise": _noise, "blank": _blank}
     if films is not None:
         kinds["chest films"] = lambda: _films(films)
+    if heads:
+        kinds["painted head CT"] = lambda: _painted_ct(heads)
     return {name: round(_flagged_share(module, make()), 4) for name, make in kinds.items()}
 
 
@@ -53,6 +57,11 @@ def _noise() -> Iterable[Slice]:
 
 def _blank() -> Iterable[Slice]:
     return (np.full((SIDE, SIDE), level, np.uint8) for level in (0, 1, 64, 128, 255))
+
+
+def _painted_ct(heads: Sequence[Slice]) -> Iterable[Slice]:
+    rng = np.random.default_rng(0)
+    return (paint_ct(cut(head, None).pixels, rng) for head in heads)
 
 
 def _films(archive: Path) -> Iterable[Slice]:

@@ -23,6 +23,7 @@ from monitoring.drift.near_duplicates import near_duplicate_limits
 from training.about import About
 from training.data.samples import Sample
 
+FOLDS = 5
 FOREIGN_SHARE = 0.01  # of the reference's own scans that may lie beyond the out-of-distribution threshold
 DISTANCE = (
     f"Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by {SHRINKAGE:g}"
@@ -37,6 +38,7 @@ class Trained:
     engine: bytes
     calibration: Calibration
     thresholds: Mapping[str, float]
+    foreign: float | None = None  # threshold of the engine's own measure of foreign pictures, if it has one
 
 
 def write_artifact(
@@ -76,7 +78,9 @@ def _card(
         heatmap=about.heatmap,
         decision=DecisionRule(thresholds=dict(trained.thresholds), rule=about.decision_rule),
         calibration=trained.calibration,
-        out_of_distribution=OutOfDistribution(distance=DISTANCE, threshold=foreign_distance, rule=FOREIGN_RULE),
+        out_of_distribution=OutOfDistribution(
+            distance=DISTANCE, threshold=foreign_distance, foreign=trained.foreign, rule=FOREIGN_RULE
+        ),
         engine=module.engine,
         files=files,
         licence=about.licence,
@@ -135,7 +139,7 @@ def _figures(out: Path, card: Card) -> dict[str, Any]:
 
 def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
     """Return the distance that all but FOREIGN_SHARE of scans keep to a reference without their own group."""
-    fold = groups % 5
+    fold = np.unique(groups, return_inverse=True)[1] % FOLDS
     held_out = [(embeddings[fold != held], embeddings[fold == held]) for held in np.unique(fold)]
     distances = np.concatenate([ReferenceDistance(others)(held) for others, held in held_out])
     return float(np.quantile(distances, 1 - FOREIGN_SHARE))

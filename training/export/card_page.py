@@ -1,11 +1,11 @@
 """A card as a page in Markdown, its figures as tables; written from `card.yaml`, never by hand.
 
-It knows no module. What `card.metrics` may hold, all but `command` and `test` optional:
+It knows no module. What `card.metrics` may hold, all of it optional:
 
     command              what printed and wrote the figures
-    test                 `Report.as_dict()` of the clean test part
-    parts                {name: title} of the parts to compare, `test` first; each name is a key beside `test`
-    notes                [paragraph, ...] on that comparison
+    test                 `Report.as_dict()` of the test part
+    left_out             {source: {measure, value, low, high, rows}} of networks trained without it, rows as in
+                         `training.evaluation.by_source`
     out_of_distribution  {input: share of scans that got the warning, 0..1}
     tables               {name: {title, columns: [text, ...], rows: [[cell, ...], ...]}}, a module's own further tables;
                          a cell is text, a number, {value, low, high}, or null for what is not known
@@ -16,11 +16,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imip.inference.card import Card
+from training.evaluation.by_source import HEAD
 
 Figures = Mapping[str, Any]
 
 PLOTS = {"roc": "ROC curve", "reliability": "Reliability", "confusion": "Confusion matrix"}
-ONE_PART = {"test": "Clean test part"}
+LEFT_OUT = """\
+What to expect in a hospital that the model never saw: each source was left out of training, and the network trained on
+the others judged on all of it (`imip train {0} --leave-out SOURCE`, `imip evaluate {0} --leave-out SOURCE`). In
+brackets: 95% intervals over patients, or over near-duplicates where patients are not named."""
 HEALTHY = "The false negative rate is the share of scans with any other label that were answered {}.\n"
 
 
@@ -62,7 +66,7 @@ Out of distribution: {foreign.distance}; beyond {foreign.threshold:.4g}. {foreig
 
 ## Metrics
 
-{_metrics(card.metrics)}
+{_metrics(card.metrics, card.module)}
 {" ".join(map(_picture, pictures))}
 
 ## Training and evaluation data
@@ -88,40 +92,52 @@ def _abstention(card: Card) -> str:
 
 
 def _headline(card: Card) -> str:
+    if left_out := card.metrics.get("left_out"):
+        name, worst = min(left_out.items(), key=lambda item: item[1]["value"])
+        return f"the worst source left out of training, {name}: {_words(worst['measure'])} {_cell(worst)}"
     name = _words(card.headline)
     figure = card.metrics.get("test", {}).get("metrics", {}).get(card.headline)
-    return f"{name}: {_cell(figure)} on the clean test part" if figure else f"{name}, not measured yet"
+    return f"{name}: {_cell(figure)} on the test part" if figure else f"{name}, not measured yet"
 
 
 def _numbers(numbers: Mapping[str, float]) -> str:
     return ", ".join(f"{_words(name)} {value:.4g}" for name, value in numbers.items()) or "no numbers"
 
 
-def _metrics(metrics: Figures) -> str:
+def _metrics(metrics: Figures, module: str) -> str:
     if not metrics:
         return "Not evaluated yet.\n"
-    test = metrics["test"]
-    blocks = [_comparison({title: metrics[name] for name, title in metrics.get("parts", ONE_PART).items()})]
-    if healthy := test.get("healthy_label"):
-        blocks.append(HEALTHY.format(healthy))
-    blocks += [f"{note.strip()}\n" for note in metrics.get("notes", ())]
-    blocks.append(_confusion(test["confusion"], "Confusion on the clean test part, scans by what was answered:"))
-    if forced := test.get("confusion_forced"):
-        blocks.append(_confusion(forced, "The same, by the most probable label:"))
-    blocks.append(_classes(test["per_class"]))
+    blocks = [_left_out(metrics["left_out"], module)] if "left_out" in metrics else []
+    if test := metrics.get("test"):
+        blocks += _test(test)
     if shares := metrics.get("out_of_distribution"):
         rows = [[name, f"{share:.1%}"] for name, share in shares.items()]
         blocks.append(_titled("How often the out-of-distribution warning fires:", ["Input", "Share"], rows))
     blocks += [_titled(own["title"], own["columns"], own["rows"]) for own in metrics.get("tables", {}).values()]
-    blocks.append(f"Printed and written here by `{metrics['command']}`.\n")
+    if command := metrics.get("command"):
+        blocks.append(f"Printed and written here by `{command}`.\n")
     return "\n".join(blocks)
 
 
-def _comparison(parts: Mapping[str, Figures]) -> str:
-    head = [f"{title} (n = {part['n']}, {part['groups']} groups)" for title, part in parts.items()]
-    names = next(iter(parts.values()))["metrics"]
-    rows = [[_words(name), *(part["metrics"].get(name) for part in parts.values())] for name in names]
-    return _titled("In brackets: 95% intervals over groups.", ["Measure", *head], rows)
+def _test(part: Figures) -> list[str]:
+    blocks = [_measures(part)]
+    if healthy := part.get("healthy_label"):
+        blocks.append(HEALTHY.format(healthy))
+    blocks.append(_confusion(part["confusion"], "Confusion on the test part, scans by what was answered:"))
+    if forced := part.get("confusion_forced"):
+        blocks.append(_confusion(forced, "The same, by the most probable label:"))
+    return [*blocks, _classes(part["per_class"])]
+
+
+def _left_out(sources: Figures, module: str) -> str:
+    rows = [row for source in sources.values() for row in source["rows"]]
+    return _titled(LEFT_OUT.format(module), HEAD, rows)
+
+
+def _measures(part: Figures) -> str:
+    head = f"Test part (n = {part['n']}, {part['groups']} groups)"
+    rows = [[_words(name), figure] for name, figure in part["metrics"].items()]
+    return _titled("In brackets: 95% intervals over groups.", ["Measure", head], rows)
 
 
 def _confusion(confusion: Mapping[str, Mapping[str, int]], title: str) -> str:
@@ -139,9 +155,14 @@ def _classes(per_class: Mapping[str, Figures]) -> str:
 
 
 def _titled(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    return f"{title}\n\n{as_table(columns, rows)}\n"
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table in Markdown; cells as in `tables` above."""
     lines = [f"| {' | '.join(map(_cell, row))} |" for row in (columns, *rows)]
     lines.insert(1, "|---|" + "---:|" * (len(columns) - 1))
-    return "\n".join([title, "", *lines, ""])
+    return "\n".join(lines)
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,6 @@ something else looks like any scan. The root evens out the variance of means tha
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,17 +22,11 @@ from numpy.typing import NDArray
 from imip.errors import ArtifactError
 from imip.inference.runtime import Graph
 from training.calibration import Platt, Temperature
+from training.networks.names import HIDDEN_LAYER, LAST_CONVOLUTION
 
-LAST_CONVOLUTION = "last_convolution"  # the layer whose output Grad-CAM weighs
-HIDDEN_LAYER = "hidden"  # the one dense layer between it and the logits
 PROBABILITY_TOLERANCE = 1e-4
 HEATMAP_CORRELATION = 0.999
 FLAT = 1e-6  # deviation of a map below which it has no shape to correlate
-
-
-def round_weights(network: keras.Sequential) -> None:
-    """Round all weights to what float16 can hold, so that keeping them in half the space changes no answer."""
-    network.set_weights([weight.astype(np.float16).astype(np.float32) for weight in network.get_weights()])
 
 
 def to_litert(network: keras.Sequential, calibration: Platt | Temperature, embedded: Sequence[str] = ()) -> bytes:
@@ -177,22 +170,3 @@ def served_probabilities(graph: bytes, inputs: Iterable[NDArray[np.uint8]]) -> N
     """Return the calibrated probabilities, (n, k), that the served graph answers for inputs, each (side, side)."""
     served = Graph(graph)
     return np.array([served.run(pixels).probabilities for pixels in inputs], np.float64)
-
-
-def round_and_write_weights(network: keras.Sequential, run: Path) -> Path:
-    """Round a trained network's weights, write them into the folder of its run, and return the file."""
-    round_weights(network)
-    write_weights(network, run / "weights.npz")
-    return run / "weights.npz"
-
-
-def write_weights(network: keras.Sequential, path: Path) -> None:
-    """Write rounded weights as float16 arrays, in the network's order."""
-    arrays = {f"{i:03d}": weight.astype(np.float16) for i, weight in enumerate(network.get_weights())}
-    np.savez_compressed(path, **arrays)
-
-
-def read_weights(network: keras.Sequential, path: Path) -> None:
-    """Set a network's weights from `write_weights`. Raises OSError if there are none, ValueError if they do not fit."""
-    with np.load(path, allow_pickle=False) as arrays:
-        network.set_weights([arrays[name].astype(np.float32) for name in sorted(arrays.files)])

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from training.networks.normalization import FusedBatchNormalization
+
 SIDE: Final = 64  # pixels of its input
 FILTERS: Final = (32, 64, 64)  # of the convolutions; each is followed by a halving
 NARROW: Final = 16  # channels on both sides of the bottleneck
@@ -44,7 +46,7 @@ def build() -> keras.Sequential:
 
 def _convolve(network: keras.Sequential, layer: keras.Layer) -> None:
     network.add(layer)
-    network.add(layers.BatchNormalization(momentum=0.9, name=f"{layer.name}_normalised"))
+    network.add(FusedBatchNormalization(momentum=0.9, name=f"{layer.name}_normalised"))
     network.add(layers.LeakyReLU(negative_slope=LEAK, name=f"{layer.name}_activated"))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import keras
 from keras import layers, ops
 
-from training.export.litert import HIDDEN_LAYER, LAST_CONVOLUTION
+from training.networks.names import HIDDEN_LAYER, LAST_CONVOLUTION
 
 FINEST: Final = 7  # positions a side that the last convolution has at least, so that a heatmap can point
 FILTERS: Final = (32, 64, 128)  # of the blocks; further ones have as many as the last of these

@@ -1,36 +1,77 @@
-"""What the recipes of all brain modules share: the data set, its committed split and its leaky original one.
+"""What the recipes of all brain modules share: the sources, their committed split, and judging by source.
 
-The files of its tumors are numbered by patient, as far as can be seen: about half of all neighbours in that numbering
-correlate at 0.85 or more, against 1% of random pairs.
+The tumors of the first set are numbered by patient, as far as can be seen: about half of all neighbours in that
+numbering correlate at 0.85 or more, against 1% of random pairs.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imip.inference.head import crop_to_head
+from imip.inference.predictor import analyse
+from imip.modules import load
+from training.data import brain
 from training.data.batches import as_inputs
-from training.data.samples import Sample, plain
-from training.recipe import Recipe
+from training.data.brain import NO_TUMOR, TUMORS
+from training.data.near_duplicates import group_each
+from training.data.samples import Found, Sample, plain
+from training.data.split import Dataset, Entry, all_for_test, split_each
+from training.evaluation.by_source import Observed, observe, table
+from training.evaluation.foreign import flagged_shares
+from training.recipe import Evaluation, Recipe, progress
 
-NO_TUMOR: Final = "notumor"
-TUMORS: Final = ("glioma", "meningioma", "pituitary")
 TYPED: Final = {**{name: name for name in (*TUMORS, NO_TUMOR)}, "no_tumor": NO_TUMOR, "no": NO_TUMOR}
+IN_DOMAIN: Final = "The test part by source, all of which were trained on (other patients of them):"
+PAINTED: Final = 10  # every so many test slices head CT is painted from one
 FOLDERS: Final = {**TYPED, "tumor": "tumor", "yes": "tumor"}
 TYPES: Final = {NO_TUMOR: "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
 
 
 class BrainMri(Recipe):
-    """A recipe on the Brain Tumor MRI Dataset."""
+    """A recipe on the sources of `training.data.brain`."""
 
-    manifest_name = "brain-tumor-mri"
+    manifest_name = "brain"
     folders = FOLDERS
-    test_folder = "Testing"
     numbered = TUMORS
     healthy = "No Tumor"
+    sources = brain.SOURCES
+
+    def find(self, data: Path) -> list[Found]:
+        return brain.find(data, self.folders)
+
+    def group(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        return group_each(samples, self.module.crop, self.numbered)
+
+    def split(self, samples: Sequence[Sample]) -> list[Entry]:
+        return split_each(samples, self.group(samples))
+
+    def leave_out(self, dataset: Dataset, source: str) -> tuple[Dataset, Dataset]:
+        known = [sample for sample in dataset.samples if not brain.is_left_out(sample, source)]
+        unknown = [sample for sample in dataset.samples if brain.is_left_out(sample, source)]
+        return Dataset(known, dataset.entries), all_for_test(unknown, dataset.groups(unknown))
+
+    def judge(self, artifact: Path, dataset: Dataset) -> Observed:
+        """Return what an artifact says of scans of known origin: all of the test part."""
+        module = load(artifact)
+        samples = dataset.part("test")
+        analyses = [analyse(sample.data, module) for sample in progress(samples)]
+        return observe(samples, analyses, dataset.groups(samples), self.healthy)
+
+    def foreign(self, evaluation: Evaluation, films: Path | None) -> dict[str, float]:
+        """Add head CT, painted from test slices."""
+        heads = [sample.pixels for sample in evaluation.samples[::PAINTED]]
+        return flagged_shares(evaluation.module, films, heads)
+
+    def tables(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Add how the module does on each source, where the test part's are known."""
+        if any(sample.origin is None for sample in evaluation.samples):
+            return super().tables(evaluation)
+        observed = observe(evaluation.samples, evaluation.analyses, evaluation.scored.group, self.healthy)
+        return {**super().tables(evaluation), "sources": table(observed, IN_DOMAIN)}
 
 
 class BrainMriTypes(BrainMri):

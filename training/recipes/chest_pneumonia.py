@@ -36,7 +36,7 @@ EVEN = OperatingPoint(threshold=0.5, uncertain_from=0.5, uncertain_to=0.5)  # as
 class ChestPneumonia(DefaultRecipe):
     """The recipe of the shipped network."""
 
-    split = "official"
+    divided_by = "its makers"
 
     def samples(self, data: Path) -> tuple[list[Sample], int]:
         """Read PneumoniaMNIST, from its archive or the folder that it lies in, or else films in labelled folders."""

@@ -29,18 +29,12 @@ from training.calibration import (
 from training.data.balance import class_weights
 from training.data.batches import JitteredBatches, as_inputs
 from training.data.samples import Sample, plain
-from training.data.split import Dataset, split, write_manifest
+from training.data.split import Dataset, write_manifest
 from training.export.artifact import Trained, write_artifact
-from training.export.litert import (
-    logits,
-    prove,
-    read_weights,
-    round_and_write_weights,
-    served_probabilities,
-    to_litert,
-)
+from training.export.litert import logits, prove, served_probabilities, to_litert
 from training.loop import FitOptions, fit
 from training.networks.sequential_cnn import build, ends
+from training.networks.weights import read_weights, round_and_write_weights
 from training.recipe import Recipe
 
 PARITY_SCANS: Final = 200
@@ -59,8 +53,8 @@ class DefaultRecipe(Recipe):
 
     def begin(self, samples: Sequence[Sample]) -> None:
         """Write the module's manifest from the first data set that is trained on."""
-        if self.split == "ours" and not self.manifest.exists():
-            write_manifest(split(samples, self.group(samples)), self.manifest)
+        if self.divided_by == "us" and not self.manifest.exists():
+            write_manifest(self.split(samples), self.manifest)
 
     def divide(self, samples: Sequence[Sample]) -> Dataset:
         """Divide scans as the module's manifest says. Raises KeyError if there is none, or a scan is not in it."""

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 
 from imip.inference.artifact import read_card
 from imip.inference.features import FEATURES
-from imip.modules import MODULES
 from imip.table import Format
 from monitoring.database import connect
 from monitoring.drift.arrays import PredictionArrays
@@ -24,6 +23,7 @@ from monitoring.tables import metadata, predictions
 from tests.support.report import check_on
 from tests.support.scan_files import data_set, dicom_bytes, ramp
 from tests.support.server import REPOSITORY, Server
+from tests.support.shipped import SHIPPED
 
 NAME = "Canary^Quillon"
 MODULE = "brain-tumor"
@@ -59,7 +59,7 @@ def told(platform: Server, named_scan: bytes) -> tuple[Server, list[bytes]]:
         http.post(f"/predict?module={MODULE}", files=files, headers=headers),
         *(
             http.post(f"/heatmap?module={name}", files=files, headers={**headers, "Accept": "application/json"})
-            for name in MODULES
+            for name in SHIPPED
         ),
     ]
     assert {answer.status_code for answer in answers} == {200}
@@ -103,7 +103,7 @@ def test_no_export_and_no_report_names_anyone(told: tuple[Server, list[bytes]], 
     engine = connect(url(told[0]))
     with engine.connect() as connection:
         count = connection.execute(select(func.count()).select_from(predictions)).scalar_one()
-    assert count >= 1 + len(MODULES)
+    assert count >= 1 + len(SHIPPED)
     formats: tuple[Format, ...] = ("csv", "parquet")
     for format in formats:
         assert export(engine, Filter(), tmp_path / f"log.{format}", format, embeddings=True) == count

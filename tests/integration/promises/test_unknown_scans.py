@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from imip.explain.heatmap import encode_png
-from imip.modules import MODULES
 from tests.support.commands import said
 from tests.support.scan_files import mr_bytes
 from tests.support.server import Server
+from tests.support.shipped import SHIPPED
 
 BLANK = np.zeros((64, 64), np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8)
@@ -38,7 +38,7 @@ def decisions(server: Server, module: str) -> dict[str, float]:
     return {sample.labels["decision"]: sample.value for sample in samples}
 
 
-@pytest.mark.parametrize("module", list(MODULES))
+@pytest.mark.parametrize("module", SHIPPED)
 def test_neither_answer_nor_log_nor_metric_calls_it_confident(platform: Server, module: str) -> None:
     before = decisions(platform, module)
     answers = [

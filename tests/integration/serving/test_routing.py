@@ -7,9 +7,9 @@ import pytest
 
 from imip.inference.artifact import read_card
 from imip.inference.card import Card
-from imip.modules import MODULES
 from tests.support.scan_files import mr_bytes, ramp, wheel_file
 from tests.support.server import REPOSITORY, Server, problem
+from tests.support.shipped import SHIPPED
 
 SCAN = (REPOSITORY / "samples" / "brain-axial.png").read_bytes()
 CT = wheel_file("CT_small.dcm")
@@ -23,7 +23,7 @@ def ask(server: Server, scan: bytes, query: str = "", **fields: str) -> Any:
     return server.http.post(f"/predict{query}", files={"file": scan}, data=fields)
 
 
-@pytest.mark.parametrize("name", list(MODULES))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_module_is_named_in_the_form_or_in_the_address(platform: Server, name: str) -> None:
     answers = [ask(platform, SCAN, module=name), ask(platform, SCAN, f"?module={name}")]
     answers.append(ask(platform, SCAN, f"?module={name}", module=name))
@@ -33,7 +33,7 @@ def test_a_module_is_named_in_the_form_or_in_the_address(platform: Server, name:
     assert len({answer.json()["label"] for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("name", list(MODULES))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_module_draws_and_explains(platform: Server, name: str) -> None:
     picture = platform.http.post(f"/heatmap?module={name}", files={"file": SCAN})
     assert picture.content.startswith(b"\x89PNG")
@@ -51,7 +51,7 @@ def test_a_form_and_an_address_that_differ_are_refused(platform: Server) -> None
 def test_an_unknown_module_is_refused_with_the_known_ones(platform: Server, query: str) -> None:
     body = problem(ask(platform, SCAN, query), 422)
     assert body["type"] == "urn:imip:problem:unknown-module"
-    assert all(name in body["detail"] for name in MODULES)
+    assert all(name in body["detail"] for name in SHIPPED)
 
 
 def test_a_module_that_is_not_enabled_is_unknown(server: Server) -> None:
@@ -115,7 +115,7 @@ def test_a_scan_that_declares_nothing_to_the_point_is_analysed(platform: Server,
 
 def test_meta_tells_what_a_picker_needs(platform: Server) -> None:
     modules = {module["name"]: module for module in platform.http.get("/meta").json()["modules"]}
-    assert set(modules) == set(MODULES)
+    assert set(modules) == set(SHIPPED)
     for name, told in modules.items():
         shipped = card(name)
         assert (told["title"], told["question"]) == (shipped.title, shipped.question)
@@ -124,11 +124,11 @@ def test_meta_tells_what_a_picker_needs(platform: Server) -> None:
 
 
 def test_what_a_module_cost_to_load_is_exported_and_logged(platform: Server) -> None:
-    for name in MODULES:
+    for name in SHIPPED:
         assert 0 < platform.value("imip_module_load_duration_seconds", module=name) < 600
         assert 0 <= platform.value("imip_module_memory_bytes", module=name) < 2**30
     told = [entry["model"].partition(":")[0] for entry in platform.log_lines() if entry.get("event") == "module loaded"]
-    assert sorted(told) == sorted(MODULES)
+    assert sorted(told) == sorted(SHIPPED)
 
 
 def test_a_module_that_is_not_enabled_is_not_loaded(small_server: Server) -> None:

@@ -34,5 +34,5 @@ def test_a_killed_run_goes_on_with_the_epoch_after_the_last_complete_one(tmp_pat
     batches = LineBatches()
     fit(line(), batches, held_out(), killed, OPTIONS)
     fit(line(), LineBatches(), held_out(), unbroken, OPTIONS)
-    assert min(batches.drawn.keys() - {0}) == done  # Keras draws from epoch 0 once, to see what a batch is like
+    assert min(batches.seen.keys() - {0}) == done  # Keras draws from epoch 0 once, to see what a batch is like
     assert epochs(killed) == epochs(unbroken)

@@ -3,7 +3,15 @@ import pytest
 from numpy.typing import NDArray
 
 from imip.errors import ArtifactError
-from training.calibration import OperatingPoint, Platt, choose_confidence, choose_operating_point, fit_platt
+from imip.inference.card import DecisionRule
+from training.calibration import (
+    OperatingPoint,
+    Platt,
+    choose_balanced_point,
+    choose_confidence,
+    choose_operating_point,
+    fit_platt,
+)
 
 
 def overconfident(n: int = 20_000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -107,11 +115,55 @@ def test_a_model_that_cannot_be_calibrated_is_told_as_a_fault_of_the_artifact() 
         fit_platt(np.array([2.0, 1.0, -1.0, -2.0]), np.array([False, False, True, True]))
 
 
+def test_an_operating_point_is_read_from_a_card_whatever_else_is_decided_there() -> None:
+    thresholds = {"threshold": 0.5, "uncertain_from": 0.4, "uncertain_to": 0.6, "region": 0.35}
+    assert OperatingPoint.of(DecisionRule(thresholds=thresholds, rule="")) == OperatingPoint(0.5, 0.4, 0.6)
+    with pytest.raises(ArtifactError, match="uncertain_to"):
+        OperatingPoint.of(DecisionRule(thresholds={"threshold": 0.5, "uncertain_from": 0.4}, rule=""))
+
+
 def test_an_operating_point_needs_both_classes_and_probabilities() -> None:
     with pytest.raises(ValueError, match="both classes"):
         choose_operating_point(np.array([0.5, 0.6]), np.array([True, True]))
     with pytest.raises(ValueError, match=r"0\.\.1"):
         choose_operating_point(np.array([0.5, np.nan]), np.array([True, False]))
+
+
+def test_the_balanced_threshold_finds_tumors_as_often_as_it_rules_them_out() -> None:
+    rng = np.random.default_rng(4)
+    tumors, others = rng.beta(4, 2, 5000), rng.beta(2, 4, 500)
+    point = choose_balanced_point(np.concatenate([tumors, others]), np.arange(5500) < 5000)
+    sensitivity, specificity = point.finds(tumors).mean(), 1 - point.finds(others).mean()
+    assert sensitivity == pytest.approx(specificity, abs=0.01)
+    assert point.threshold == pytest.approx(0.5, abs=0.03)  # whatever the numbers of each
+
+
+def test_no_threshold_is_more_balanced() -> None:
+    rng = np.random.default_rng(6)
+    probability, is_tumor = rng.random(60).round(2), rng.random(60) < 0.4
+
+    def smaller(threshold: float) -> float:
+        found = probability >= threshold
+        return float(min(found[is_tumor].mean(), (~found[~is_tumor]).mean()))
+
+    chosen = smaller(choose_balanced_point(probability, is_tumor).threshold)
+    assert chosen == max(smaller(threshold) for threshold in np.linspace(0, 1, 301))
+
+
+def test_the_band_around_a_balanced_threshold_holds_what_is_not_certain() -> None:
+    tumors, others = np.linspace(0.21, 0.9, 200), np.linspace(0.01, 0.7, 200)
+    point = choose_balanced_point(np.concatenate([tumors, others]), np.arange(400) < 200)
+    assert (tumors >= point.uncertain_from).mean() == (others < point.uncertain_to).mean() == 0.98
+    assert point.uncertain_from < point.threshold < point.uncertain_to
+    sure = choose_balanced_point(np.array([0.9, 0.8, 0.3, 0.1]), np.array([True, True, False, False]))
+    assert sure == OperatingPoint(0.55, 0.55, 0.55)
+
+
+def test_a_balanced_threshold_needs_both_classes_and_probabilities() -> None:
+    with pytest.raises(ValueError, match="both classes"):
+        choose_balanced_point(np.array([0.5, 0.6]), np.array([False, False]))
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        choose_balanced_point(np.array([0.5, 1.5]), np.array([True, False]))
 
 
 def test_a_label_counts_as_confident_from_where_enough_of_them_are_right() -> None:

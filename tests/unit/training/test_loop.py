@@ -75,8 +75,8 @@ def test_a_run_that_was_cut_in_an_epoch_goes_on_after_the_last_complete_one_with
     resumed = LineBatches()
     network = fit(line(), resumed, held_out(), tmp_path, OPTIONS)
     assert epochs(tmp_path) == epochs(unbroken[0])
-    assert {epoch: resumed.drawn[epoch] for epoch in (3, 4)} == {epoch: expected.drawn[epoch] for epoch in (3, 4)}
-    assert 1 not in resumed.drawn and 2 not in resumed.drawn
+    assert {epoch: resumed.seen[epoch] for epoch in (3, 4)} == {epoch: expected.seen[epoch] for epoch in (3, 4)}
+    assert 1 not in resumed.seen and 2 not in resumed.seen
     assert all(np.array_equal(*pair) for pair in zip(network.get_weights(), weights, strict=True))
 
 
@@ -95,7 +95,7 @@ def test_a_run_that_ended_is_not_trained_again(unbroken):
     before = (run / "epochs.csv").read_bytes()
     batches = LineBatches()
     again = fit(line(), batches, held_out(), run, OPTIONS)
-    assert not batches.drawn
+    assert not batches.seen
     assert (run / "epochs.csv").read_bytes() == before
     assert all(np.array_equal(*pair) for pair in zip(again.get_weights(), weights, strict=True))
 

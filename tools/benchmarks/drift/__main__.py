@@ -17,10 +17,7 @@ from tqdm import tqdm
 
 from imip.inference.module import AnalysisModule
 from imip.modules import load as load_module
-from imip.settings import DriftSettings
 from monitoring.drift.arrays import PredictionArrays
-from monitoring.drift.checks import Detector
-from monitoring.drift.detectors import detectors
 from monitoring.drift.simulation.distortions import SEVERITIES
 from monitoring.drift.simulation.scenarios import KINDS, MIXES, NONE, alter, choose
 from monitoring.drift.window import LOOKBACK
@@ -32,19 +29,16 @@ from tools.benchmarks.drift.page import (
     draw_power,
     power_table,
     time_line,
-    write,
+    write_between,
 )
 from tools.benchmarks.drift.scans import Rows, Scans, append, joined, look_at, read, thinned
+from tools.benchmarks.drift.verdicts import SEED, SETTINGS, Verdict, detectors_of, rate, verdict
 
 REPOSITORY = Path(__file__).parents[3]
 MODULE = "brain-tumor"
-SEED = 20261102
-SETTINGS = DriftSettings()
 BACK = LOOKBACK * SETTINGS.window  # predictions looked back at, at most
 BURST, BURSTS = 100, 20  # slices of one patient in the last 200 scans; patients who may send one
 REPEATED = "repeated-patient"  # not a drift: what must not alarm
-
-Verdict = dict[str, bool]  # by detector, and of any
 
 
 def main() -> None:
@@ -60,7 +54,7 @@ def main() -> None:
     tables = "\n\n".join([alarm_table(alarms), power_table(responses, BACK), time_line(seconds)])
     print(tables)
     if options.write:
-        write(tables)
+        write_between("measured", tables)
         draw_alarms(alarms, SETTINGS.p_value)
         draw_power(responses, severities)
 
@@ -77,15 +71,6 @@ def arguments() -> argparse.Namespace:
     if options.write and options.module != MODULE:
         parser.error(f"docs/explanation/drift.md is about {MODULE}")
     return options
-
-
-def verdict(warm: Sequence[Detector], window: PredictionArrays) -> Verdict:
-    found = {detector.name: detector(window).drifted for detector in warm}
-    return found | {"any": any(found.values())}
-
-
-def detectors_of(reference: PredictionArrays) -> Sequence[Detector]:
-    return detectors(reference, tuple(np.unique(reference.labels).tolist()), SETTINGS)
 
 
 class StreamChecker:
@@ -148,16 +133,6 @@ def once_each(rows: Rows, groups: NDArray[np.int64]) -> Rows:
     """Return the places in `rows` of the newest row of each group, oldest first."""
     newest = np.unique(groups[rows[::-1]], return_index=True)[1]
     return np.sort(len(rows) - 1 - newest)
-
-
-def rate(results: Sequence[tuple[Verdict, int, int]]) -> Rate:
-    names = results[0][0]
-    return Rate(
-        {name: sum(verdict[name] for verdict, _, _ in results) for name in names},
-        len(results),
-        round(float(np.median([reference for _, reference, _ in results]))),
-        round(float(np.median([window for _, _, window in results]))),
-    )
 
 
 def shipped(validation: Scans, test: Scans, windows: int) -> Rate:

@@ -75,10 +75,10 @@ def time_line(seconds: Mapping[str, float]) -> str:
     return f"One check of 200 predictions against 500, warm: {sum(seconds.values()):.2f} s ({parts})."
 
 
-def write(tables: str) -> None:
-    """Put the tables between the page's markers."""
+def write_between(mark: str, tables: str) -> None:
+    """Put tables between the page's markers of a name."""
     page = PAGE.read_text(encoding="utf-8")
-    begin, end = "<!-- measured -->", "<!-- end of measured -->"
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     block = f"{begin}\n\n{tables}\n\n{end}"
     PAGE.write_text(re.sub(f"{begin}.*{end}", lambda _: block, page, flags=re.DOTALL), encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """The held-out scans of the drift benchmark: read, judged, joined and thinned as they are when served."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from imip.inference.module import AnalysisModule
 from imip.inference.predictor import analyse
 from monitoring.drift.arrays import PredictionArrays
 from monitoring.drift.near_duplicates import independent_rows, near_duplicate_limits
-from training.data.split import Split
+from training.data.samples import Sample
+from training.data.split import Dataset, Split
 from training.recipes import find
 
 Rows = NDArray[np.intp]
 Limits = Mapping[str, float]
+PARTS: tuple[Split, Split] = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,25 @@ def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
     recipe = find(module.name)
     dataset = recipe.divide(recipe.samples(data)[0])
 
-    def part(name: Split) -> Scans:
-        samples = dataset.part(name)
-        analyses = [analyse(sample.path.read_bytes(), module) for sample in tqdm(samples, name)]
-        return Scans(
-            PredictionArrays.of((analysis.prediction for analysis in analyses), FEATURES),
-            dataset.groups(samples),
-            [sample.class_name for sample in samples],
-            [analysis.scan.pixels for analysis in analyses],
-        )
+    validation, test = (_seen(dataset, dataset.part(name), module) for name in PARTS)
+    return validation, test
 
-    return part("validation"), part("test")
+
+def of_source(data: Path, module: AnalysisModule, source: str) -> Scans:
+    """Return all scans of one source, whether they were trained on or not."""
+    recipe = find(module.name)
+    dataset = recipe.divide(recipe.samples(data)[0])
+    return _seen(dataset, [s for s in dataset.samples if s.origin and s.origin.source == source], module)
+
+
+def _seen(dataset: Dataset, samples: Sequence[Sample], module: AnalysisModule) -> Scans:
+    analyses = [analyse(sample.data, module) for sample in tqdm(samples, "scans")]
+    return Scans(
+        PredictionArrays.of((analysis.prediction for analysis in analyses), FEATURES),
+        dataset.groups(samples),
+        [sample.class_name for sample in samples],
+        [analysis.scan.pixels for analysis in analyses],
+    )
 
 
 def joined(one: Scans, other: Scans) -> Scans:

@@ -15,22 +15,24 @@ from imip.inference.module import AnalysisModule
 from imip.inference.predictor import Analysis
 from imip.modules.brain_anomaly import MEASURES
 from training.calibration import OperatingPoint, fit_platt
+from training.data.brain import NO_TUMOR
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evaluation.bootstrap import Proportion, estimates
 from training.evaluation.measures import roc_auc
 from training.evaluation.report import count
 from training.export.artifact import Trained, write_artifact
-from training.export.litert import read_weights, round_and_write_weights, served_probabilities
+from training.export.litert import served_probabilities
 from training.loop import FitOptions, fit
 from training.networks import autoencoder
+from training.networks.weights import read_weights, round_and_write_weights
 from training.recipe import Evaluation
 from training.recipes.brain_anomaly import plots, score
 from training.recipes.brain_anomaly.batches import NoisyBatches, standardised
 from training.recipes.brain_anomaly.painted import evaluate_painted
-from training.recipes.brain_mri import NO_TUMOR, BrainMri, head_inputs, is_tumor
+from training.recipes.brain_mri import BrainMri, head_inputs, is_tumor
 
-FIT = FitOptions("mse", epochs=80, peak_rate=2e-3, metrics=())
+FIT = FitOptions("mse", epochs=40, peak_rate=2e-3, metrics=())
 NORMALS_BELOW = 0.95  # share of held-out normal slices below the threshold
 TUMORS_ABOVE = 0.90  # share of tumors above the lower end of the borderline band
 EVEN = 0.5  # P(Anomaly) beyond which nothing is called normal
@@ -54,9 +56,9 @@ class BrainAnomaly(BrainMri):
         return self.weights.with_name(f"{self.module.name}-epochs.csv")
 
     def train(self, dataset: Dataset, run: Path, epochs: int | None) -> Path:
-        """Train on slices without a tumor, where each group of near-duplicates counts as one slice."""
+        """Train on slices without a tumor; each group of near-duplicates counts as one slice of a known patient."""
         normals, validation = _normals(dataset.part("train")), _normals(dataset.part("validation"))
-        weights = evenly(dataset.groups(normals))
+        weights = evenly(normals, dataset.groups(normals))
         batches = NoisyBatches([sample.pixels for sample in normals], weights, FIT.batch_size, FIT.seed)
         held_out = standardised([crop_to_head(sample.pixels, autoencoder.SIDE).pixels for sample in validation])
         keras.utils.set_random_seed(FIT.seed)
@@ -67,7 +69,9 @@ class BrainAnomaly(BrainMri):
         network = autoencoder.build()
         read_weights(network, weights)
         normals, validation = _normals(dataset.part("train")), dataset.part("validation")
-        normality = score.learn(network, head_inputs(normals, autoencoder.SIDE), evenly(dataset.groups(normals)))
+        normality = score.learn(
+            network, head_inputs(normals, autoencoder.SIDE), evenly(normals, dataset.groups(normals))
+        )
         inputs, tumor = head_inputs(validation, autoencoder.SIDE), is_tumor(validation)
         platt = fit_platt(score.scores(network, normality, inputs), tumor)
         graph = score.to_litert(network, normality, platt)
@@ -104,7 +108,8 @@ class BrainAnomaly(BrainMri):
 
     def tables(self, evaluation: Evaluation) -> dict[str, Any]:
         """Return how often each outcome is answered, how good each measure is alone, and how painted lesions score."""
-        tables = {"outcomes": _outcomes(evaluation), "measures": _measures(evaluation)}
+        own = {"outcomes": _outcomes(evaluation), "measures": _measures(evaluation)}
+        tables = {**super().tables(evaluation), **own}
         if len(_normals(evaluation.samples)):
             tables["painted"] = evaluate_painted(evaluation)
         return tables
@@ -119,10 +124,11 @@ class BrainAnomaly(BrainMri):
         plots.draw_samples(evaluation.module, self.weights, folder / "before_after.png")
 
 
-def evenly(groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return weights, (n,), with which every group of near-duplicates counts the same."""
+def evenly(samples: Sequence[Sample], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return weights, (n,), with which every group of near-duplicates counts as one slice of a known patient does."""
     _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    return np.asarray(1 / sizes[number], np.float64)
+    is_known = np.array([sample.origin is not None and sample.origin.patient is not None for sample in samples])
+    return np.where(is_known, 1.0, 1 / sizes[number])
 
 
 def choose_thresholds(anomaly: NDArray[np.float64], is_tumor: NDArray[np.bool_]) -> dict[str, float]:

@@ -16,8 +16,8 @@ from imip.modules.brain_anomaly import MEASURES, score_at
 from imip.scan.read import read_scan
 from training.augmentation.brain import paint_lesion
 from training.evaluation.plots import ACCENT, INK, PALE, sheet
-from training.export.litert import read_weights
 from training.networks import autoencoder
+from training.networks.weights import read_weights
 from training.recipe import Evaluation
 from training.recipes.brain_mri import is_tumor
 

@@ -69,7 +69,7 @@ class BrainTree(BrainMriTypes):
         return agreement
 
     def tables(self, evaluation: Evaluation) -> dict[str, Any]:
-        return tables(read(self.weights), evaluation)
+        return {**super().tables(evaluation), **tables(read(self.weights), evaluation)}
 
     def _measured(self, dataset: Dataset, samples: Sequence[Sample], copies: int) -> growth.Table:
         labels = [self.about.labels.index(self.label(sample.class_name)) for sample in samples]

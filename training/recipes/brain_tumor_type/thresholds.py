@@ -19,7 +19,6 @@ from training.calibration import CalibrationError
 LABELS: Final = (HEALTHY, *TYPES)
 MISSED_TUMOR: Final = 10.0  # its cost, in healthy slices left without an answer
 WRONG_TYPE: Final = 3.0  # its cost, in right answers withheld
-STARTING: Final[Mapping[str, float]] = {HEALTHY: 0.85, "Meningioma": 0.60, "Glioma": 0.55, "Pituitary": 0.55}
 
 Probabilities = NDArray[np.float64]  # (n, 4) calibrated, in the order of LABELS
 

@@ -22,6 +22,8 @@ from training.recipes import find
 from training.recipes.brain_tree import growth
 from training.recipes.brain_tree.variants import CHANGES
 
+ARTIFACT = Path("run", "artifacts", "brain-tree")
+
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -50,17 +52,17 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_a_grown_tree_is_served_and_its_reference_is_the_validation_part(grown: Path) -> None:
-    artifact = read_artifact(grown / "run" / "artifact")
+    artifact = read_artifact(grown / ARTIFACT)
     assert artifact.reference.shape[1] == len(MEASURES)
-    assert analyse(encode_png(head(7)), load(grown / "run" / "artifact")).prediction.reasons
+    assert analyse(encode_png(head(7)), load(grown / ARTIFACT)).prediction.reasons
 
 
 def test_its_card_says_how_it_was_chosen_which_measures_it_uses_and_which_changes_it_withstands(grown: Path) -> None:
     (grown / "pages").mkdir(exist_ok=True)
-    arguments = ["--data", str(grown / "scans"), "--artifact", str(grown / "run" / "artifact"), "--write-card"]
+    arguments = ["--data", str(grown / "scans"), "--artifact", str(grown / ARTIFACT), "--write-card"]
     result = CliRunner().invoke(app, ["evaluate", "brain-tree", *arguments])
     assert result.exit_code == 0, result.output
-    tables = load(grown / "run" / "artifact").card.metrics["tables"]
+    tables = load(grown / ARTIFACT).card.metrics["tables"]
     assert set(tables) == {"depth", "measures", "importance", "looks"}
     assert len(tables["looks"]["rows"]) == len(CHANGES)
     importance = [row[1] for row in tables["importance"]["rows"]]

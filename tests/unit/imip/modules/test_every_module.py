@@ -1,4 +1,4 @@
-"""What every module owes, whatever its model: one that is added is tested here by being there."""
+"""What every module owes, whatever its model: one that is added is tested here once its artifact is there."""
 
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from imip.inference.predictor import analyse
 from imip.modules import MODULES, load
 from tests.support.scan_files import mr_bytes
 from tests.support.server import REPOSITORY
+from tests.support.shipped import SHIPPED
 from training.about import read_about
 
 SCAN = (REPOSITORY / "samples" / "brain-axial-lesion.png").read_bytes()
@@ -40,7 +41,7 @@ UNKNOWN = [pack(PICTURES[name]) for name in ("black", "noise") for pack in (enco
 HOSTILE["bright air"] = mr_bytes(NOISE, PhotometricInterpretation="MONOCHROME1", Modality="CT")
 
 
-@pytest.fixture(scope="module", params=list(MODULES))
+@pytest.fixture(scope="module", params=SHIPPED)
 def module(request: pytest.FixtureRequest) -> AnalysisModule:
     return load(folder(request.param))
 

@@ -150,7 +150,7 @@ def test_a_module_that_was_never_measured_has_no_figure(three: list[Evaluated], 
     other.artifact = tmp_path  # type: ignore[misc]
     compared = compare(three, [other], dataset())
     assert compared.own[-1].headline is None
-    assert f"| {SHIPPED.headline.replace('_', ' ')} - | 0 of another data set" in comparison_page.render(compared)
+    assert f"| {SHIPPED.headline.replace('_', ' ')} - | 0, by its card" in comparison_page.render(compared)
 
 
 def test_the_page_has_every_figure(compared: Comparison) -> None:

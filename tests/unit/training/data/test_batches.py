@@ -24,6 +24,12 @@ def test_a_sample_without_a_chance_is_never_drawn():
     assert set(drawn(SeededBatches(10, 4, seed=1, chances=np.eye(10)[3]))) == {3}
 
 
+def test_an_epoch_of_draws_is_as_long_as_asked_for_and_follows_the_chances():
+    batches = SeededBatches(2, 16, seed=1, chances=np.array([0.25, 0.75]), drawn=1000)
+    assert (len(batches), len(drawn(batches))) == (63, 1000)
+    assert abs(np.mean(drawn(batches)) - 0.75) < 0.05
+
+
 def test_jittered_pictures_keep_their_targets_and_weights_and_are_the_same_in_the_same_epoch():
     targets, weights = np.arange(10, dtype=np.float32)[:, None], np.arange(10, dtype=np.float32)
     batches = JitteredBatches(PICTURES, targets, weights, 4, seed=1)

@@ -1,13 +1,15 @@
 """Near-duplicates and one patient's neighbouring slices end up in one group; unrelated slices do not."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from imip.inference.head import find_head
 from tests.support.heads import head, sample
-from training.data.near_duplicates import group
-from training.data.samples import Sample
+from training.data.near_duplicates import group, group_each
+from training.data.samples import Origin, Sample
 
 
 def groups_of(*samples: Sample) -> list[int]:
@@ -40,3 +42,33 @@ def test_neighbouring_files_of_a_numbered_class_that_look_alike_are_one_patient(
     healthy = groups_of(sample(head(1), "001.jpg", "notumor"), sample(blend, "002.jpg", "notumor"))
     assert near[0] == near[1]
     assert healthy[0] != healthy[1]
+
+
+def of(source: str, patient: str | None, seed: int) -> Sample:
+    return replace(sample(head(seed), f"{seed:03d}.jpg", "notumor"), origin=Origin(source, patient))
+
+
+def groups_of_each(*samples: Sample) -> list[int]:
+    return group_each(samples, find_head, ["glioma"]).tolist()
+
+
+def test_slices_of_one_patient_are_one_group_however_they_look() -> None:
+    one, other, next_patient = groups_of_each(
+        *(of("lgg-du", patient, seed) for patient, seed in zip("AAB", (1, 2, 1), strict=True))
+    )
+    assert one == other != next_patient
+
+
+def test_where_a_source_names_no_patients_near_duplicates_are_one_group() -> None:
+    first, copy, other = groups_of_each(of("healthy-t1", None, 1), of("healthy-t1", None, 1), of("healthy-t1", None, 2))
+    assert first == copy != other
+
+
+def test_no_group_is_of_two_sources() -> None:
+    mixed = [of("ms-ljubljana", "1", 1), of("healthy-t1", None, 2), of("ms-ljubljana", "2", 3), of("lgg-du", "1", 4)]
+    assert len(set(groups_of_each(*mixed, sample(head(5), "own.png")))) == 5
+
+
+def test_slices_of_ones_own_are_grouped_as_ever() -> None:
+    own = [sample(head(seed), f"{seed}.jpg") for seed in (1, 1, 2)]
+    assert groups_of_each(*own) == groups_of(*own)

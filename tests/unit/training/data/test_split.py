@@ -1,12 +1,14 @@
 """The data set is divided by whole groups, each class in its shares, and the same way each time."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from tests.support.heads import head, sample
-from training.data.split import SHARES, Dataset, Entry, all_for_test, read_manifest, split, write_manifest
+from training.data.samples import Origin, Sample
+from training.data.split import SHARES, Entry, all_for_test, read_manifest, split, split_each, write_manifest
 
 
 def test_no_group_is_split_and_every_class_keeps_its_shares(tmp_path):
@@ -24,18 +26,51 @@ def test_no_group_is_split_and_every_class_keeps_its_shares(tmp_path):
     assert read_manifest(tmp_path / "manifest.csv") == {e.sha256: e for e in entries}
 
 
-def test_the_data_sets_own_folder_of_test_scans_is_the_test_part_where_it_is_asked_for():
-    folders = ["Testing"] * 10 + ["Training"] * 40
-    one = sample(head(0), "0.png")
-    samples = [replace(one, digest=f"{i:04x}", path=Path(folder) / f"{i}.png") for i, folder in enumerate(folders)]
-    dataset = Dataset(samples, {s.digest: Entry(s.digest, s.class_name, 0, "train") for s in samples})
-    published = dataset.as_published("Testing")
-    assert published.part("test") == samples[:10]
-    assert 0 < len(published.part("validation")) < len(published.part("train"))
-
-
 def test_scans_of_ones_own_are_one_test_part_in_their_groups():
     samples = [sample(head(seed), f"{seed}.png") for seed in range(3)]
     dataset = all_for_test(samples, np.array([4, 7, 4]))
     assert dataset.part("test") == samples
     assert dataset.groups(samples).tolist() == [4, 7, 4]
+
+
+def of_source(source: str | None, patients: int) -> tuple[list[Sample], NDArray[np.int64]]:
+    """Five slices of each patient, tumors of every other one, and the group of each slice."""
+    one = sample(head(0), "0.png")
+    slices = [
+        replace(
+            one,
+            digest=f"{source}/{patient}/{number}",
+            class_name=("glioma", "notumor")[patient % 2],
+            origin=source and Origin(source, str(patient)),
+        )
+        for patient in range(patients)
+        for number in range(5)
+    ]
+    return slices, np.arange(patients).repeat(5)
+
+
+def together(*parts: tuple[list[Sample], NDArray[np.int64]]) -> dict[str, Entry]:
+    """The entries of sources that were divided together, by file."""
+    samples, groups, first = [], [], 0
+    for slices, numbers in parts:
+        samples += slices
+        groups.append(numbers + first)
+        first += numbers.max() + 1
+    return {entry.sha256: entry for entry in split_each(samples, np.concatenate(groups))}
+
+
+def test_each_source_is_divided_in_the_shares_and_no_patient_is_parted() -> None:
+    divided = together(of_source("lgg-du", 60), of_source(None, 40))
+    for source in ("lgg-du", "None"):
+        entries = [entry for entry in divided.values() if entry.sha256.startswith(source)]
+        for part, share in SHARES.items():
+            assert sum(entry.split == part for entry in entries) / len(entries) == pytest.approx(share, abs=0.05)
+    parts = {group: {e.split for e in divided.values() if e.group == group} for group in range(100)}
+    assert all(len(part) == 1 for part in parts.values())
+
+
+def test_a_further_source_changes_nothing_for_the_others() -> None:
+    first, second, further = of_source("lgg-du", 30), of_source("lgg-ht", 20), of_source("ms-ljubljana", 25)
+    without, after, before = together(first, second), together(first, second, further), together(further, first, second)
+    assert {file: after[file] for file in without} == without
+    assert {file: before[file].split for file in without} == {file: entry.split for file, entry in without.items()}

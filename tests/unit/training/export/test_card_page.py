@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from imip.inference.card import Card
+from imip.inference.card import Calibration, Card, DecisionRule, InputSpec
+from tests.support.shipped import SHIPPED
 from training.export.card_page import render
 
 REPOSITORY = Path(__file__).parents[4]
@@ -36,18 +37,23 @@ def test_a_card_without_figures_says_so() -> None:
 
 
 def test_the_page_tells_question_answers_and_what_they_are_decided_by() -> None:
-    page = render(card({}, abstention="Ambiguous", question="Which tumor is it?"))
+    words = {"abstention": "Ambiguous", "question": "Which tumor is it?", "heatmap": "evidence"}
+    decision = DecisionRule(thresholds={"threshold": 0.475, "uncertain_from": 0.2222}, rule="As chosen.")
+    calibration = Calibration(method="Platt scaling", parameters={"slope": 1.38124, "intercept": -0.3219})
+    page = render(
+        card({}, **words, decision=decision, calibration=calibration, input=InputSpec(side=96, modalities=("MR",)))
+    )
     assert "Which tumor is it? Answers: Tumor, No Tumor, or Ambiguous where it will not choose." in page
-    assert "threshold 0.475, uncertain from 0.2222, uncertain to 0.8473." in page
-    assert "slope 1.381, intercept -0.3219." in page
-    assert "Input: MR, one picture of 128x128 pixels." in page
-    assert "Heatmap: Grad-CAM." in page
+    assert "As chosen. On calibrated probability: threshold 0.475, uncertain from 0.2222." in page
+    assert "Platt scaling: slope 1.381, intercept -0.3219." in page
+    assert "Input: MR, one picture of 96x96 pixels." in page
+    assert "Heatmap: evidence." in page
 
 
 def test_figures_stand_in_tables_with_their_intervals() -> None:
     page = render(card({"command": "imip evaluate x", "test": PART}))
-    assert "Summed up by macro f1: 0.8500 on the clean test part." in page
-    assert "| Measure | Clean test part (n = 20, 9 groups) |\n|---|---:|\n" in page
+    assert "Summed up by macro f1: 0.8500 on the test part." in page
+    assert "| Measure | Test part (n = 20, 9 groups) |\n|---|---:|\n" in page
     assert "| false negative rate | 0.1000 (0.0500 to 0.2000) |" in page
     assert "any other label that were answered No Tumor." in page
     assert "| Actual | Tumor | Ambiguous |\n|---|---:|---:|\n| Tumor | 7 | 3 |" in page
@@ -57,14 +63,24 @@ def test_figures_stand_in_tables_with_their_intervals() -> None:
     assert "Printed and written here by `imip evaluate x`." in page
 
 
-def test_parts_are_compared_and_what_one_lacks_is_a_dash() -> None:
-    other = PART | {"n": 8, "metrics": {"macro_f1": {"value": 0.7, "low": 0.6, "high": 0.8}}}
-    parts = {"test": "Clean test part", "original": "Original folder"}
-    page = render(card({"command": "x", "test": PART, "original": other, "parts": parts, "notes": ["It leaks.\n"]}))
-    assert "| Measure | Clean test part (n = 20, 9 groups) | Original folder (n = 8, 9 groups) |" in page
-    assert "| false negative rate | 0.1000 (0.0500 to 0.2000) | - |" in page
-    assert "| macro f1 | 0.8500 | 0.7000 (0.6000 to 0.8000) |" in page
-    assert "It leaks." in page
+def left_out(measure: str, value: float, *cells: Any) -> dict[str, Any]:
+    return {"measure": measure, "value": value, "low": value - 0.1, "high": value + 0.05, "rows": [list(cells)]}
+
+
+def test_a_card_with_sources_left_out_is_summed_up_by_the_worst_of_them() -> None:
+    cells = "all", 30, 12, 4, {"value": 0.9, "low": 0.8, "high": 0.95}, *(None,) * 6
+    sources = {"one": left_out("roc_auc", 0.9, "one", *cells), "two": left_out("specificity", 0.7, "two", *cells)}
+    page = render(card({"command": "x", "left_out": sources, "test": PART}))
+    assert "Summed up by the worst source left out of training, two: specificity 0.7000 (0.6000 to 0.7500)." in page
+    assert "`imip train brain-tumor --leave-out SOURCE`" in page
+    assert "| Source | Slices of | Slices | Tumors | Groups | AUC |" in page
+    assert "| one | all | 30 | 12 | 4 | 0.9000 (0.8000 to 0.9500) | - |" in page
+    assert page.index("| one |") < page.index("| two |") < page.index("| false negative rate |")
+
+
+def test_sources_left_out_are_shown_before_the_test_part_is_evaluated() -> None:
+    page = render(card({"left_out": {"one": left_out("roc_auc", 0.9, "one", *(None,) * 11)}}))
+    assert "| one | - |" in page
 
 
 def test_further_tables_of_a_module_are_shown_as_the_card_tells_them() -> None:
@@ -83,7 +99,7 @@ def test_pictures_are_those_that_there_are() -> None:
     assert "![" not in render(card({}))
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in REPOSITORY.glob("models/*/card.yaml")))
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_published_page_is_the_card_as_it_stands(name: str) -> None:
     pages = REPOSITORY / "docs" / "models"
     shipped = Card.read(REPOSITORY / "models" / name / "card.yaml")

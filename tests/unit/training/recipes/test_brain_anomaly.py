@@ -1,5 +1,7 @@
 """The recipe of `brain-anomaly` chooses three outcomes as its card states, and evaluates them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from imip.inference.predictor import analyse
 from imip.modules import load
 from imip.modules.brain_anomaly import BrainAnomaly
 from imip.scan.read import read_scan
-from tests.support.heads import half_with_masses
+from tests.support.heads import half_with_masses, head, sample
 from tests.support.server import REPOSITORY
 from training.calibration import Platt
-from training.export.litert import read_weights
+from training.data.samples import Origin
 from training.networks import autoencoder
+from training.networks.weights import read_weights
 from training.recipe import Evaluation
 from training.recipes import brain_anomaly as recipe
 from training.recipes import find
@@ -37,9 +40,12 @@ def evaluation(module: BrainAnomaly) -> Evaluation:
     return RECIPE.evaluate_analyses(module, samples, analyses, np.arange(16))
 
 
-def test_each_group_of_near_duplicates_counts_the_same():
-    weights = recipe.evenly(np.array([4, 7, 4, 4]))
+def test_each_group_of_near_duplicates_counts_the_same_and_each_slice_of_a_known_patient_as_one_group():
+    copies = [sample(head(0), f"{number}.png", "notumor") for number in range(4)]
+    patient = [replace(each, origin=Origin("lgg-du", "one")) for each in copies[:2]]
+    weights = recipe.evenly([*copies, *patient], np.array([4, 7, 4, 4, 9, 9]))
     assert weights[[0, 2, 3]].sum() == pytest.approx(weights[1])
+    assert weights[4] == weights[5] == weights[1]
 
 
 def test_the_threshold_leaves_one_in_twenty_normal_slices_and_the_band_starts_below_most_tumors():

@@ -1,5 +1,6 @@
-"""Scans of the brain: their committed split, and folders that say only that there is a tumor."""
+"""Scans of the brain: their committed split, sources left out, and folders that say only that there is a tumor."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from tests.support.heads import head
-from training.data.split import read_manifest
+from tests.support.heads import head, sample
+from training.data.samples import Origin, Sample
+from training.data.split import Dataset, Entry, Split, read_manifest
 from training.recipes import find
+
+PARTS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @pytest.mark.parametrize("module", ["brain-tree", "brain-tumor-type"])
@@ -29,3 +33,32 @@ def test_the_manifest_parts_no_group() -> None:
     for entry in entries.values():
         assert split_of_group.setdefault(entry.group, entry.split) == entry.split
     assert len(entries) > 5000
+
+
+def dataset() -> Dataset:
+    """Two slices of each of three sources in each part, one with a tumor."""
+    samples, entries = [], []
+    for source in ("brain-tumor-mri", "lgg-ht", "ms-ljubljana"):
+        for part in PARTS:
+            for class_name in ("notumor", "glioma") if source != "ms-ljubljana" else ("notumor",) * 2:
+                one = sample(head(len(samples)), f"{len(samples)}.png", class_name)
+                samples.append(replace(one, origin=Origin(source)))
+                entries.append(Entry(one.digest, class_name, len(samples) // 2, part))
+    return Dataset(samples, {entry.sha256: entry for entry in entries})
+
+
+def shown(samples: list[Sample]) -> list[tuple[str, str]]:
+    return [(each.origin.source, each.class_name) for each in samples if each.origin]
+
+
+@pytest.mark.parametrize(("source", "left"), [("lgg-ht", 6), ("ms-ljubljana", 6), ("brain-tumor-mri", 3)])
+def test_a_source_left_out_is_in_no_part_that_is_trained_on_and_all_of_it_is_judged(source: str, left: int) -> None:
+    whole = dataset()
+    known, unknown = find("brain-lesion").leave_out(whole, source)
+    assert len(known.samples) + len(unknown.samples) == len(whole.samples)
+    assert len(unknown.part("test")) == len(unknown.samples) == left
+    assert {origin for origin, _ in shown(unknown.samples)} == {source}
+    assert unknown.groups(unknown.samples).tolist() == whole.groups(unknown.samples).tolist()
+    for part in PARTS:
+        kept = [class_name for origin, class_name in shown(known.part(part)) if origin == source]
+        assert kept == (["notumor"] if source == "brain-tumor-mri" else [])

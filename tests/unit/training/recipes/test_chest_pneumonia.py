@@ -6,8 +6,9 @@ from imip.inference.artifact import read_card
 from imip.inference.runtime import GRAPH
 from tests.support.server import REPOSITORY
 from training.calibration import Platt
-from training.export.litert import prove, read_weights
+from training.export.litert import prove
 from training.networks.sequential_cnn import build
+from training.networks.weights import read_weights
 from training.recipes import find
 
 ARTIFACT = REPOSITORY / "models" / "chest-pneumonia"
