@@ -44,7 +44,7 @@ def group_each(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] 
     Sources are grouped one by one: what is in two of them was taken out before.
     """
     numbers = np.zeros(len(samples), np.int64)
-    sources = [None if sample.origin is None else sample.origin.source for sample in samples]
+    sources = [sample.source for sample in samples]
     for source in dict.fromkeys(sources):
         rows = [row for row, other in enumerate(sources) if other == source]
         chosen = [samples[row] for row in rows]

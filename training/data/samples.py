@@ -47,6 +47,11 @@ class Sample:
     origin: Origin | None = None
     lesion: NDArray[np.bool_] | None = None  # (H, W) where it is; None where nobody drew one
 
+    @property
+    def source(self) -> str | None:
+        """Who published it, if that is known."""
+        return None if self.origin is None else self.origin.source
+
 
 def find_files(root: Path, folders: Mapping[str, str]) -> list[Found]:
     """Return every file below a folder whose name is known (at any depth) with its class, in a stable order.

@@ -59,14 +59,10 @@ def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
 def split_each(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
     """Divide each source by itself, as `split` does, so that a further source changes nothing for the others."""
     entries = []
-    for source in dict.fromkeys(_source(sample) for sample in samples):
-        rows = [row for row, sample in enumerate(samples) if _source(sample) == source]
+    for source in dict.fromkeys(sample.source for sample in samples):
+        rows = [row for row, sample in enumerate(samples) if sample.source == source]
         entries += split([samples[row] for row in rows], groups[rows])
     return entries
-
-
-def _source(sample: Sample) -> str:
-    return "" if sample.origin is None else sample.origin.source
 
 
 def write_manifest(entries: Iterable[Entry], path: Path) -> None:

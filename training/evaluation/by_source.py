@@ -5,6 +5,7 @@ A figure counts where tumor and tumor-free slices are of one source, or where th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +15,8 @@ from imip.inference.decision import OUT_OF_DISTRIBUTION
 from imip.inference.predictor import Analysis
 from training.data.brain import NO_TUMOR
 from training.data.samples import Sample
-from training.evaluation.bootstrap import Estimate, Proportion, Statistic, Weights, estimates, ratio
-from training.evaluation.measures import calibration_error, roc_auc
+from training.evaluation.bootstrap import Estimate, Proportion, Statistic, estimates
+from training.evaluation.measures import average, calibration_error, roc_auc
 from training.evaluation.regions import dice, false_regions
 
 COLUMNS: Final = {  # measure by its column
@@ -87,8 +88,8 @@ def measure(observed: Observed) -> dict[str, Estimate]:
         "sensitivity": Proportion(observed.called, tumor),
         "specificity": Proportion(~observed.called, ~tumor),
         "peak_on_tumor": Proportion(observed.peak_on_tumor == 1, ~np.isnan(observed.peak_on_tumor)),
-        "dice": lambda weights: _mean(observed.dice, weights),
-        "false_regions": lambda weights: _mean(observed.false_regions, weights),
+        "dice": partial(average, observed.dice),
+        "false_regions": partial(average, observed.false_regions),
         "calibration_error": lambda weights: calibration_error(observed.probability, tumor, weights),
         "out_of_distribution": Proportion(observed.unknown, np.ones_like(tumor)),
     }
@@ -136,11 +137,6 @@ def _row(source: str, kind: str, observed: Observed) -> list[Any]:
         *counts,
         *(measured[name].as_dict() if name in measured else None for name in COLUMNS.values()),
     ]
-
-
-def _mean(values: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
-    known = ~np.isnan(values)
-    return ratio(weights @ np.where(known, values, 0.0), weights @ known)
 
 
 def _peak_on_tumor(sample: Sample, analysis: Analysis) -> float:

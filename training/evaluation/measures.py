@@ -43,6 +43,7 @@ def calibration_bin(probability: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.digitize(probability, np.linspace(0, 1, BINS + 1)[1:-1])
 
 
-def average(error: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
-    """Return the mean of what each scan contributes, (n,): a Brier score, for example."""
-    return np.asarray(weights @ error / weights.sum(axis=1))
+def average(values: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
+    """Return the mean of what each scan contributes, (n,): a Brier score, for example. One that is nan is left out."""
+    known = ~np.isnan(values)
+    return ratio(weights @ np.where(known, values, 0.0), weights @ known)

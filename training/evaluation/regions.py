@@ -1,6 +1,7 @@
 """How good the regions of a module are, as answered, against lesions that were drawn."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,11 +13,11 @@ from imip.inference.predictor import Analysis
 from imip.prediction import EvidenceRegion
 from training.data.brain import NO_TUMOR
 from training.data.samples import Sample
-from training.evaluation.bootstrap import Estimate, Proportion, Statistic, Weights, estimates, ratio
+from training.evaluation.bootstrap import Estimate, Proportion, Statistic, estimates
+from training.evaluation.measures import average
 
 HIT: Final = 0.1  # share of a region that is lesion, at least, if the region is right
 SIZES: Final = (0.01, 0.03, 0.1)  # shares of the head that divide lesions by size
-Rows = NDArray[np.float64]  # (n,) nan where nothing can be said of a slice
 
 DICE, FALSE_REGIONS = "dice", "false_regions_per_scan"
 
@@ -50,7 +51,7 @@ def measures(samples: Sequence[Sample], analyses: Sequence[Analysis], groups: ND
         DICE: np.array([dice(*pair) for pair in pairs]),
         FALSE_REGIONS: np.array([false_regions(*pair) for pair in pairs]),
     }
-    return estimates({name: _mean_of(values) for name, values in rows.items()}, groups)
+    return estimates({name: partial(average, values) for name, values in rows.items()}, groups)
 
 
 def by_size(samples: Sequence[Sample], analyses: Sequence[Analysis], groups: NDArray[np.int64]) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def by_size(samples: Sequence[Sample], analyses: Sequence[Analysis], groups: NDA
         within = (size >= low) & (size < high)
         statistics: dict[str, Statistic] = {
             "found": Proportion(hit, within),
-            DICE: _mean_of(np.where(within, overlap, np.nan)),
+            DICE: partial(average, np.where(within, overlap, np.nan)),
         }
         found: Mapping[str, Estimate] = estimates(statistics, groups[drawn])
         cells = [found[name].as_dict() if name in found else None for name in statistics]
@@ -96,15 +97,6 @@ def _share_of_head(sample: Sample, analysis: Analysis) -> float:
     assert sample.lesion is not None
     head = analysis.prediction.features["foreground_ratio"] * sample.lesion.size
     return np.count_nonzero(sample.lesion) / max(head, 1.0)
-
-
-def _mean_of(values: Rows) -> Statistic:
-    known = ~np.isnan(values)
-
-    def mean(weights: Weights) -> NDArray[np.float64]:
-        return ratio(weights @ np.where(known, values, 0.0), weights @ known)
-
-    return mean
 
 
 def _size(low: float, high: float) -> str:

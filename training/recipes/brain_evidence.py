@@ -109,7 +109,7 @@ def _answered(network: keras.Model, dataset: Dataset) -> Validation:
 def _regions(validation: Validation, evidence: list[NDArray[np.float32]]) -> tuple[float, Mapping[str, float]]:
     """Choose the threshold of regions on slices with a mask, and calibrate them on these and on empty slices."""
     drawn = [row for row, sample in enumerate(validation.samples) if sample.lesion is not None]
-    known = [row for row, tumor in enumerate(validation.is_tumor) if not tumor or row in set(drawn)]
+    known = sorted({*drawn, *np.flatnonzero(~validation.is_tumor).tolist()})
     lesions = {row: in_input(validation.samples[row]) for row in known}
     threshold = regions.choose_threshold([evidence[row] for row in drawn], [lesions[row] for row in drawn])
     scaling = regions.calibrate(

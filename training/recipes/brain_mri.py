@@ -25,7 +25,7 @@ from training.evaluation.foreign import flagged_shares
 from training.recipe import Evaluation, Recipe, progress
 
 TYPED: Final = {**{name: name for name in (*TUMORS, NO_TUMOR)}, "no_tumor": NO_TUMOR, "no": NO_TUMOR}
-IN_DOMAIN: Final = "The test part by source, all of which were trained on (other patients of them):"
+BY_SOURCE: Final = "The test part by source, of patients that the module was not trained on:"
 PAINTED: Final = 10  # every so many test slices head CT is painted from one
 FOLDERS: Final = {**TYPED, "tumor": "tumor", "yes": "tumor"}
 TYPES: Final = {NO_TUMOR: "No Tumor", "meningioma": "Meningioma", "glioma": "Glioma", "pituitary": "Pituitary"}
@@ -71,7 +71,7 @@ class BrainMri(Recipe):
         if any(sample.origin is None for sample in evaluation.samples):
             return super().tables(evaluation)
         observed = observe(evaluation.samples, evaluation.analyses, evaluation.scored.group, self.healthy)
-        return {**super().tables(evaluation), "sources": table(observed, IN_DOMAIN)}
+        return {**super().tables(evaluation), "sources": table(observed, BY_SOURCE)}
 
 
 class BrainMriTypes(BrainMri):

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from imip.modules import load as load_module
 from monitoring.drift.arrays import PredictionArrays
 from tools.benchmarks.drift.page import Rate, write_between
-from tools.benchmarks.drift.scans import Limits, Scans, of_source, thinned
+from tools.benchmarks.drift.scans import Limits, Scans, of_sources, thinned
 from tools.benchmarks.drift.verdicts import SEED, Verdict, detectors_of, rate, verdict
 
 REPOSITORY: Final = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/explanation/drift.md")
     options = parser.parse_args()
     module = load_module(REPOSITORY / "models" / options.module)
-    known, other = (of_source(options.data, module, source) for source in (FROM, TO))
+    known, other = of_sources(options.data, module, (FROM, TO))
     text = table(measure(known, other, options.windows))
     print(text)
     if options.write:

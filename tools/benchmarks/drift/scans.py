@@ -39,18 +39,20 @@ class Scans:
 
 def read(data: Path, module: AnalysisModule) -> tuple[Scans, Scans]:
     """Return the validation and the test part."""
-    recipe = find(module.name)
-    dataset = recipe.divide(recipe.samples(data)[0])
-
+    dataset = _divided(data, module)
     validation, test = (_seen(dataset, dataset.part(name), module) for name in PARTS)
     return validation, test
 
 
-def of_source(data: Path, module: AnalysisModule, source: str) -> Scans:
-    """Return all scans of one source, whether they were trained on or not."""
+def of_sources(data: Path, module: AnalysisModule, sources: Sequence[str]) -> list[Scans]:
+    """Return all scans of each source, whether they were trained on or not."""
+    dataset = _divided(data, module)
+    return [_seen(dataset, [s for s in dataset.samples if s.source == source], module) for source in sources]
+
+
+def _divided(data: Path, module: AnalysisModule) -> Dataset:
     recipe = find(module.name)
-    dataset = recipe.divide(recipe.samples(data)[0])
-    return _seen(dataset, [s for s in dataset.samples if s.origin and s.origin.source == source], module)
+    return recipe.divide(recipe.samples(data)[0])
 
 
 def _seen(dataset: Dataset, samples: Sequence[Sample], module: AnalysisModule) -> Scans:

@@ -18,11 +18,11 @@ from imip.inference.head import crop_to_head
 from imip.scan.read import read_scan
 from training.augmentation.jitter import jitter
 from training.data.batches import Batch, SeededBatches, as_inputs
-from training.data.brain import NO_TUMOR
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.loop import FitOptions, fit
 from training.networks import mobilenet
+from training.recipes.brain_mri import is_tumor
 
 MEASURED: Final = tuple(name for name in IMAGE_FEATURES if name not in FILE_FEATURES)
 STAGES: Final = {  # the dense layers alone, then all of it at a tenth of the rate
@@ -38,7 +38,7 @@ def by_features(dataset: Dataset, unknown: Sequence[Sample]) -> NDArray[np.float
     """Return the probability of a tumor, (n,), of slices by logistic regression on their image features."""
     known = dataset.part("train")
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
-    model.fit(_features(known), _is_tumor(known))
+    model.fit(_features(known), is_tumor(known))
     return np.asarray(model.predict_proba(_features(unknown))[:, 1], np.float64)
 
 
@@ -48,7 +48,7 @@ def by_mobilenet(dataset: Dataset, unknown: Sequence[Sample], run: Path, imagene
     backbone = mobilenet.pretrained(imagenet)
     network = _with_head(backbone)
     held_out = dataset.part("validation")
-    validation = _pictures(held_out), _is_tumor(held_out).astype(np.float32)[:, None]
+    validation = _pictures(held_out), is_tumor(held_out).astype(np.float32)[:, None]
     batches = _Pictures(dataset.part("train"), STAGES["head"].batch_size, STAGES["head"].seed)
     for name, options in STAGES.items():
         for layer in backbone.layers:
@@ -72,7 +72,7 @@ class _Pictures(SeededBatches):
     """Jittered slices, cut to the head, half of them mirrored, tumors and others alike often."""
 
     def __init__(self, samples: Sequence[Sample], batch_size: int, seed: int) -> None:
-        tumor = _is_tumor(samples)
+        tumor = is_tumor(samples)
         chances = np.where(tumor, 0.5 / tumor.sum(), 0.5 / (~tumor).sum())
         super().__init__(len(samples), batch_size, seed, chances=chances, drawn=DRAWN, workers=2)
         self.cuts = [crop_to_head(sample.pixels, mobilenet.SIDE).pixels for sample in samples]
@@ -95,7 +95,3 @@ def _pictures(samples: Sequence[Sample]) -> NDArray[np.float32]:
 def _features(samples: Sequence[Sample]) -> NDArray[np.float64]:
     rows = (image_features(read_scan(sample.data)) for sample in samples)
     return np.array([[row[name] for name in MEASURED] for row in rows])
-
-
-def _is_tumor(samples: Sequence[Sample]) -> NDArray[np.bool_]:
-    return np.array([sample.class_name != NO_TUMOR for sample in samples], np.bool_)

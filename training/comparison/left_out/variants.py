@@ -25,7 +25,7 @@ class Variant:
 
 
 def _without(prefix: str) -> Callable[[Samples], list[Sample]]:
-    return lambda samples: [s for s in samples if s.origin is None or not s.origin.source.startswith(prefix)]
+    return lambda samples: [s for s in samples if not (s.source or "").startswith(prefix)]
 
 
 def _unmasked(samples: Samples) -> list[Sample]:
