@@ -76,11 +76,18 @@ def time_line(seconds: Mapping[str, float]) -> str:
 
 
 def write_between(mark: str, tables: str) -> None:
-    """Put tables between the page's markers of a name."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Put tables between the page's markers of a name. Raises ValueError if it lacks them."""
+    PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), mark, tables), encoding="utf-8")
+
+
+def between(page: str, mark: str, tables: str) -> str:
+    """Return a page with tables between its markers of a name. Raises ValueError if it lacks them."""
     begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     block = f"{begin}\n\n{tables}\n\n{end}"
-    PAGE.write_text(re.sub(f"{begin}.*{end}", lambda _: block, page, flags=re.DOTALL), encoding="utf-8")
+    written, places = re.subn(f"{begin}.*{end}", lambda _: block, page, flags=re.DOTALL)
+    if places != 1:
+        raise ValueError(f"{PAGE.name} has no markers {begin} and {end}")
+    return written
 
 
 def draw_alarms(rates: Mapping[str, Rate], level: float) -> None:

@@ -43,11 +43,11 @@ def main() -> None:
     known, unknown = recipe.leave_out(recipe.divide(samples), options.source)
     judged = unknown.part("test")
     groups = unknown.groups(judged)
-    rows = [_row(each.title, *_answers(each, known, judged, options.source), judged, groups) for each in VARIANTS]
+    rows = [row(each.title, *_answers(each, known, judged, options.source), judged, groups) for each in VARIANTS]
     nowhere = np.full(len(judged), np.nan)
     mobilenet = by_mobilenet(known, judged, RUNS / options.source / "mobilenet", options.data / IMAGENET)
-    rows.append(_row("MobileNetV2, pretrained on photographs, fine-tuned", mobilenet, nowhere, judged, groups))
-    rows.append(_row("logistic regression on the image features", by_features(known, judged), nowhere, judged, groups))
+    rows.append(row("MobileNetV2, pretrained on photographs, fine-tuned", mobilenet, nowhere, judged, groups))
+    rows.append(row("logistic regression on the image features", by_features(known, judged), nowhere, judged, groups))
     page = render(rows, options.source)
     print(page)
     if options.write:
@@ -80,11 +80,11 @@ def _answers(
     network = build(strongest=variant.strongest)
     read_weights(network, weights)
     answers = network.predict(head_inputs(judged, SIDE), batch_size=64, verbose=0)
-    peaks = [_peak(sample, evidence[..., 0]) for sample, evidence in zip(judged, answers[EVIDENCE], strict=True)]
+    peaks = [peak_on_lesion(sample, evidence[..., 0]) for sample, evidence in zip(judged, answers[EVIDENCE], strict=True)]
     return answers[SCAN][:, 0].astype(np.float64), np.array(peaks)
 
 
-def _peak(sample: Sample, evidence: NDArray[np.float32]) -> float:
+def peak_on_lesion(sample: Sample, evidence: NDArray[np.float32]) -> float:
     if sample.lesion is None:
         return np.nan
     lesion = in_input(sample)
@@ -93,7 +93,7 @@ def _peak(sample: Sample, evidence: NDArray[np.float32]) -> float:
     return float(lesion[row * step + step // 2, column * step + step // 2])
 
 
-def _row(
+def row(
     title: str,
     score: NDArray[np.float64],
     peak: NDArray[np.float64],
