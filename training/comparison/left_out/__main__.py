@@ -80,7 +80,8 @@ def _answers(
     network = build(strongest=variant.strongest)
     read_weights(network, weights)
     answers = network.predict(head_inputs(judged, SIDE), batch_size=64, verbose=0)
-    peaks = [peak_on_lesion(sample, evidence[..., 0]) for sample, evidence in zip(judged, answers[EVIDENCE], strict=True)]
+    maps = answers[EVIDENCE][..., 0]
+    peaks = [peak_on_lesion(sample, evidence) for sample, evidence in zip(judged, maps, strict=True)]
     return answers[SCAN][:, 0].astype(np.float64), np.array(peaks)
 
 
