@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitoring.drift.arrays import PredictionArrays
 
-UNRELATED_SHARE = 0.025  # of pairs of unrelated scans that may count as near-duplicates
+UNRELATED_SHARE = 0.075  # of pairs of unrelated scans that may count as near-duplicates
 
 
 def independent(embeddings: NDArray[np.float32], limits: float | NDArray[np.float64]) -> NDArray[np.intp]:

@@ -31,7 +31,16 @@ from tools.benchmarks.drift.page import (
     time_line,
     write_between,
 )
-from tools.benchmarks.drift.scans import Rows, Scans, append, joined, look_at, read, thinned
+from tools.benchmarks.drift.scans import (
+    Scans,
+    append,
+    joined,
+    look_at,
+    one_each,
+    patient_after_patient,
+    read,
+    thinned,
+)
 from tools.benchmarks.drift.verdicts import SEED, SETTINGS, Verdict, detectors_of, rate, verdict
 
 REPOSITORY = Path(__file__).parents[3]
@@ -107,9 +116,13 @@ def false_alarms(scans: Scans, module: AnalysisModule, windows: int) -> dict[str
         trials = {
             "Thinned, as served": (thinned(past, limits), thinned(stream, limits, size)),
             "Thinned, as served; a burst": (thinned(past, limits), thinned(interrupted, limits, size)),
+            "Thinned, as served; patient after patient": (
+                thinned(past, limits),
+                thinned(scans.predictions.take(patient_after_patient(after, scans.groups, rng)[-BACK:]), limits, size),
+            ),
             "One scan a group, as if groups were known": (
-                past.take(once_each(before, scans.groups)),
-                scans.predictions.take(after[once_each(after, scans.groups)[-size:]]),
+                scans.predictions.take(one_each(before, scans.groups, rng)),
+                scans.predictions.take(one_each(after, scans.groups, rng)[:size]),
             ),
             "Not thinned": (past.take(np.arange(min(500, len(past)))), stream.take(np.arange(len(stream))[-size:])),
             "Not thinned; a burst": (
@@ -127,12 +140,6 @@ def with_burst(stream: PredictionArrays, burst: PredictionArrays, rng: np.random
     kept = len(stream) - (SETTINGS.window - BURST)
     tail = kept + rng.permutation(SETTINGS.window)
     return append(stream, burst).take(np.concatenate([np.arange(kept), tail]))
-
-
-def once_each(rows: Rows, groups: NDArray[np.int64]) -> Rows:
-    """Return the places in `rows` of the newest row of each group, oldest first."""
-    newest = np.unique(groups[rows[::-1]], return_index=True)[1]
-    return np.sort(len(rows) - 1 - newest)
 
 
 def shipped(validation: Scans, test: Scans, windows: int) -> Rate:

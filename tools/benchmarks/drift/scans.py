@@ -94,3 +94,15 @@ def thinned(predictions: PredictionArrays, limits: Limits, size: int | None = No
     """Return independent predictions, the newest `size` of them, as the monitor chooses them; oldest first."""
     kept = independent_rows(predictions, limits)
     return predictions.take(kept if size is None else kept[-size:])
+
+
+def one_each(rows: Rows, groups: NDArray[np.int64], rng: np.random.Generator) -> Rows:
+    """Return a row of each group at random, in random order: what is independent, as the groups are known."""
+    shuffled = rng.permutation(rows)
+    return np.asarray(rng.permutation(shuffled[np.unique(groups[shuffled], return_index=True)[1]]), np.intp)
+
+
+def patient_after_patient(rows: Rows, groups: NDArray[np.int64], rng: np.random.Generator) -> Rows:
+    """Return rows group after group, the groups in random order, as hospitals send scans."""
+    _, number = np.unique(groups[rows], return_inverse=True)
+    return rows[np.argsort(rng.permutation(number.max() + 1)[number], kind="stable")]

@@ -4,7 +4,7 @@ import pytest
 
 from tools.benchmarks.drift.page import PAGE, Rate, between
 
-MARKS = ("measured", "hospital")
+MARKS = ("measured", "hospital", "label mix")
 
 
 def test_tables_replace_what_stood_between_the_markers() -> None:

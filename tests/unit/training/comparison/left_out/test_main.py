@@ -15,7 +15,9 @@ PATIENTS = 6
 def of(sequence: str, patient: int, tumor: bool):
     origin = Origin("lgg-ht", patient=str(patient), sequence=sequence)
     name = f"{sequence}-{patient}-{tumor}"
-    return with_lesion(patient, name, origin=origin) if tumor else sample_of(slice_of_head(patient), name, origin=origin)
+    return (
+        with_lesion(patient, name, origin=origin) if tumor else sample_of(slice_of_head(patient), name, origin=origin)
+    )
 
 
 JUDGED = [of(name, patient, tumor) for name in SEQUENCES for patient in range(PATIENTS) for tumor in (True, False)]

@@ -1,6 +1,5 @@
 """The rivals learn from training slices alone, and answer with one probability for each slice asked about."""
 
-import numpy as np
 import pytest
 
 from tests.support.lesions import DISC, sample_of, slice_of_head
