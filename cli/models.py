@@ -58,6 +58,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="at most, in each stage")] = None,
 ) -> None:
     """Train, export, prove parity and, unless a source was left out, add the version to the model store."""
+    from imip.inference.artifact import CARD, read_card
     from serving import model_store
 
     recipe = _recipe(module)
@@ -74,6 +75,8 @@ def train(
     _export(recipe, weights, dataset, artifact)
     if source is None:
         typer.echo(f"Added to the model store: {model_store.add(artifact)}")
+    else:
+        read_card(artifact).model_copy(update={"trained_without": source}).write(artifact / CARD)
 
 
 def export(
@@ -102,6 +105,8 @@ def evaluate(
 
     recipe = _recipe(module)
     if leave_out is not None:
+        if out or films:
+            raise typer.BadParameter("--out and --films are for the test part, not for a source left out")
         trained = artifact or _run(recipe, leave_out) / "artifacts" / module
         typer.echo(_evaluate_left_out(recipe, data, _source(recipe, leave_out), trained, write_card))
         return
@@ -139,7 +144,7 @@ def compare(
 
 
 def _evaluate_left_out(recipe: "Recipe", data: Path, source: str, artifact: Path, write_card: bool) -> str:
-    from imip.inference.artifact import CARD
+    from imip.inference.artifact import CARD, read_card
     from training.evaluation.by_source import HEAD, by_source
     from training.export.card_page import as_table
     from training.export.figures import write_left_out
@@ -152,6 +157,8 @@ def _evaluate_left_out(recipe: "Recipe", data: Path, source: str, artifact: Path
     _, unknown = recipe.leave_out(_dataset(recipe, data), source)
     if not unknown.samples:
         raise typer.Exit(_say(f"None of these scans is of {source}."))
+    if read_card(artifact).trained_without != source:
+        raise typer.Exit(_say(f"This artifact was not made by a training without {source}."))
     observed = recipe.judge(artifact, unknown)
     if write_card:
         write_left_out(recipe, source, observed)

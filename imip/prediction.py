@@ -68,7 +68,9 @@ class EvidenceRegion:
     box: PixelBox
     centroid: Point
     peak: Annotated[Pixel, Field(description="where the evidence is strongest")]
-    confidence: Annotated[float, Field(ge=0, le=1, description="calibrated probability that the region is right")]
+    confidence: Annotated[
+        float, Field(ge=0, le=1, description="calibrated probability that at least a tenth of the region is lesion")
+    ]
     area_ratio: Annotated[float, Field(ge=0, le=1, description="share of the foreground of the scan, such as the head")]
     area_mm2: Annotated[float | None, Field(description="null if the file does not say how large a pixel is")]
 

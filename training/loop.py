@@ -5,6 +5,7 @@ folders in turn, so a run that is killed at any moment still has the whole backu
 """
 
 import csv
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,10 +131,14 @@ class Backups(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EpochLog(CSVLogger):  # type: ignore[misc]
-    """Keras' log of epochs, counted from 1."""
+    """Keras' log of epochs, counted from 1, with the seconds that each took."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        super().on_epoch_end(epoch + 1, logs)
+        seconds = round(time.perf_counter() - self.start, 1)
+        super().on_epoch_end(epoch + 1, {**(logs or {}), "seconds": seconds})
 
 
 def _validation_losses(log: Path) -> list[float]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,7 +21,7 @@ from training.data.samples import Found, Sample, find_files
 from training.data.samples import load as load_samples
 from training.data.split import MANIFESTS, Dataset, Entry, divide, split
 from training.evaluation import binary, multiclass
-from training.evaluation.by_source import Observed
+from training.evaluation.by_source import KEY, Observed
 from training.evaluation.foreign import flagged_shares
 from training.evaluation.plots import write_plots
 from training.evaluation.report import Report, table
@@ -39,6 +39,7 @@ class Evaluation:
     analyses: Sequence[Analysis]  # of the samples, as served
     scored: Scored
     report: Report
+    foreign: Sequence[Sample] = ()  # pictures of another kind in the same part
 
     @property
     def text(self) -> str:
@@ -54,6 +55,7 @@ class Recipe(ABC):
     numbered: Collection[str] = ()  # classes whose files are numbered by patient
     healthy: str | None = None  # the label of scans that show nothing, if there is one
     sources: Sequence[str] = ()  # that can be left out of training, to judge on them
+    key: Sequence[str] = KEY  # measures that sum a source up; the first that it defines does
 
     def __init__(self, module: type[AnalysisModule], about: About) -> None:
         self.module, self.about = module, about
@@ -132,7 +134,8 @@ class Recipe(ABC):
         module = load(artifact)
         samples = dataset.part("test")
         analyses = [analyse(sample.data, module) for sample in progress(samples)]
-        return self.evaluate_analyses(module, samples, analyses, dataset.groups(samples))
+        evaluation = self.evaluate_analyses(module, samples, analyses, dataset.groups(samples))
+        return replace(evaluation, foreign=dataset.foreign_part("test"))
 
     def evaluate_analyses(
         self,

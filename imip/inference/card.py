@@ -78,6 +78,7 @@ class Card(_Section):
     decision: DecisionRule
     calibration: Calibration
     out_of_distribution: OutOfDistribution
+    trained_without: str | None = Field(default=None, description="source left out of training; null if none was")
     engine: str = Field(description="name of the file that computes")
     files: dict[str, str] = Field(description="SHA-256 of each file of the artifact but this one")
     licence: str

@@ -22,6 +22,7 @@ from imip.inference.runtime import GRAPH, Graph
 from imip.prediction import EvidenceRegion
 from imip.scan.scan import Scan
 
+WHOLE_EVIDENCE = 0  # place of the heatmap that holds the evidence of anything looked for, not of one label alone
 FOREIGN = 0  # place of the probability of a foreign picture among the measures of a model that computes it
 
 
@@ -57,7 +58,7 @@ class AnalysisModule(ABC):
         """Return the decision for an output."""
 
     def is_negative(self, decision: Decision) -> bool:
-        """Return whether the label says that nothing was found; by default the second of two labels does."""
+        """Return whether the decision leans to nothing being there; by default the second of two labels does."""
         return len(self.card.labels) == 2 and decision.label == self.card.labels[1]
 
     def regions(
@@ -70,13 +71,21 @@ class AnalysisModule(ABC):
     ) -> tuple[EvidenceRegion, ...]:
         """Return where what was found is in the scan, strongest first.
 
-        () if the label is negative or the heatmaps are not evidence. `features`: the IMAGE_FEATURES of the scan.
+        () if the decision is negative or the heatmaps are not evidence. A label has at least one region, an abstention
+        may have none. `features`: the IMAGE_FEATURES of the scan.
         """
         if self._region_rule is None or self.is_negative(decision):
             return ()
-        evidence = output.heatmaps[:, :, decision.heatmap]
+        evidence = output.heatmaps[:, :, WHOLE_EVIDENCE]
         foreground = features["foreground_ratio"] * scan.pixels.size
-        return find_regions(evidence, self._region_rule, model_input, foreground, pixel_area(scan.attributes))
+        return find_regions(
+            evidence,
+            self._region_rule,
+            model_input,
+            foreground,
+            pixel_area(scan.attributes),
+            at_least_one=decision.label != self.card.abstention,
+        )
 
     def is_out_of_distribution(self, output: Output) -> bool:
         """Return whether a scan is too far from the reference scans, or no scan of this kind by the model's measure."""

@@ -1,7 +1,7 @@
 """Analyse one scan, from its bytes to a prediction, and measure the time of each stage."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imip.inference.card import HeatmapKind
-from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION
+from imip.inference.decision import OTHER_MODALITY, OUT_OF_DISTRIBUTION, Decision
 from imip.inference.features import image_features
 from imip.inference.heatmap_features import heatmap_features
 from imip.inference.modality import check_modality, has_wrong_modality
@@ -20,7 +20,7 @@ from imip.inference.module import AnalysisModule
 from imip.inference.output import Output
 from imip.inference.preprocessing import ModelInput
 from imip.inference.region_features import region_features
-from imip.prediction import Prediction
+from imip.prediction import EvidenceRegion, Prediction
 from imip.scan.limits import DEFAULT_LIMITS, Limits
 from imip.scan.read import read_scan
 from imip.scan.scan import Scan
@@ -84,10 +84,8 @@ def analyse(
         decision = module.decide(output)
         is_unknown = module.is_out_of_distribution(output)
     warnings = {OUT_OF_DISTRIBUTION: is_unknown, OTHER_MODALITY: has_wrong_modality(scan, module.card)}
-    heatmap = output.heatmaps[:, :, decision.heatmap]
     with watch.stage("measure"):
-        regions = module.regions(output, decision, model_input, scan, features)
-        features |= heatmap_features(heatmap, decision.confidence) | region_features(regions, model_input.slice_shape)
+        regions, found = locate(module, scan, features, model_input, output, decision)
     height, width = scan.pixels.shape
     prediction = Prediction(
         request_id=request_id or uuid4().hex,
@@ -101,7 +99,7 @@ def analyse(
         decision="uncertain" if is_unknown else decision.certainty,
         warnings=scan.warnings + tuple(name for name, applies in warnings.items() if applies),
         seconds=dict(watch.seconds),
-        features=features,
+        features=features | found,
         embedding=output.embedding,
         attributes=scan.attributes,
         width=width,
@@ -112,4 +110,19 @@ def analyse(
         advice=decision.advice,
         regions=regions,
     )
+    heatmap = output.heatmaps[:, :, decision.heatmap]
     return Analysis(prediction, scan, model_input, output, heatmap, module.card.heatmap)
+
+
+def locate(
+    module: AnalysisModule,
+    scan: Scan,
+    features: Mapping[str, float],
+    model_input: ModelInput,
+    output: Output,
+    decision: Decision,
+) -> tuple[tuple[EvidenceRegion, ...], dict[str, float]]:
+    """Return where in a scan a decision points to: its regions, and the heatmap and region features."""
+    regions = module.regions(output, decision, model_input, scan, features)
+    heatmap = heatmap_features(output.heatmaps[:, :, decision.heatmap], decision.confidence)
+    return regions, heatmap | region_features(regions, model_input.slice_shape)

@@ -19,7 +19,7 @@ from imip.scan.dicom.tags import Tag
 
 GRID = 256  # pixels per side of the enlarged map
 MOST = 10  # regions, the strongest
-SMALLEST = 32  # pixels of the grid; 0.05% of the input, about 6 mm2 if that is a head
+SMALLEST = 32  # pixels of the grid; 0.05% of the input, about 16 mm2 if that is a head
 STRONGEST = 32  # cells of the map whose mean logit is the score of a region
 TOLERANCE = 1.0  # pixels of the grid; an outline may be simplified by as much
 CERTAIN = 1e-6  # probabilities are kept away from 0 and 1 by as much, so that their logit is finite
@@ -56,17 +56,20 @@ class Component:
 
 
 def find_regions(
-    evidence: Evidence, rule: RegionRule, model_input: ModelInput, foreground: float, pixel_mm2: float | None
+    evidence: Evidence,
+    rule: RegionRule,
+    model_input: ModelInput,
+    foreground: float,
+    pixel_mm2: float | None,
+    *,
+    at_least_one: bool = True,
 ) -> tuple[EvidenceRegion, ...]:
-    """Return the regions of a slice that a positive label is about, strongest first, at most MOST.
-
-    They are where the evidence, (h, w) 0..1, reaches the threshold. If nothing of some size does, it is the region
-    around the strongest evidence, down to half of it; () if there is no evidence at all.
+    """Return the regions of a slice that a decision is about, strongest first: see `components`.
 
     `foreground`: pixels of the slice that are not air. `pixel_mm2`: area of a pixel, None if it is unknown.
     """
     grid = enlarge(evidence, model_input)
-    found = components(evidence, grid, rule.threshold) or _around_the_strongest(evidence, grid)
+    found = components(evidence, grid, rule.threshold, at_least_one=at_least_one)
     return tuple(_place(one, grid, rule, model_input, foreground, pixel_mm2) for one in found)
 
 
@@ -87,11 +90,12 @@ def enlarge(evidence: Evidence, model_input: ModelInput) -> Evidence:
     return np.asarray(grid, np.float32)
 
 
-def components(evidence: Evidence, grid: Evidence, threshold: float) -> list[Component]:
+def components(evidence: Evidence, grid: Evidence, threshold: float, *, at_least_one: bool) -> list[Component]:
     """Return where an enlarged map reaches a threshold, strongest first, at most MOST.
 
-    Components of less than SMALLEST pixels, or between the centres of cells, are left out. `evidence`: the map before
-    it was enlarged, (h, w).
+    Components of less than SMALLEST pixels, or between the centres of cells, are left out. If there is none then, but
+    there must be one, it is what lies around the strongest evidence, down to half of it; [] if there is no evidence at
+    all. `evidence`: the map before it was enlarged, (h, w) 0..1.
     """
     reached = ((grid >= threshold) & (grid > 0)).astype(np.uint8)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
@@ -99,7 +103,8 @@ def components(evidence: Evidence, grid: Evidence, threshold: float) -> list[Com
     large = [number for number in np.unique(cells[cells > 0]) if statistics[number, cv2.CC_STAT_AREA] >= SMALLEST]
     scores = {number: _score(evidence[cells == number]) for number in large}
     strongest = sorted(large, key=lambda number: -scores[number])[:MOST]
-    return [Component(labels == number, scores[number]) for number in strongest]
+    found = [Component(labels == number, scores[number]) for number in strongest]
+    return found or (_around_the_strongest(evidence, grid) if at_least_one else [])
 
 
 def _around_the_strongest(evidence: Evidence, grid: Evidence) -> list[Component]:

@@ -40,7 +40,8 @@ class BrainTumorType(GraphModule):
         )
 
     def is_negative(self, decision: Decision) -> bool:
-        return decision.label == HEALTHY
+        """Return whether No Tumor is the label or, where that is Ambiguous, the most probable one."""
+        return self.card.labels[decision.heatmap] == HEALTHY
 
     def _reasons(self, probabilities: Mapping[str, float], label: str) -> tuple[Reason, ...]:
         """Return the comparisons of the decision: No Tumor and, if the slice is not healthy, the most probable type."""

@@ -66,9 +66,10 @@ class PredictionAnswer(Answer):
 
 
 class HeatmapPicture(Answer):
-    """Where the evidence for the label lies. Box, peak and ratio are null or 0 if nothing speaks for it.
+    """What the answer is based on, by place. Box, peak and ratio are null or 0 if the heatmap is empty.
 
-    Of a module whose heatmap is evidence, values are probabilities; of any other they are shares of the peak.
+    Evidence is the probability that something is there, whatever the label; any other heatmap is about the label, and
+    its values are shares of its peak.
     """
 
     png_base64: str = Field(

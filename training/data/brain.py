@@ -34,7 +34,7 @@ def is_left_out(sample: Sample, source: str) -> bool:
 
     Its other slices come from other hospitals than its tumors.
     """
-    return sample.source == source and (source != FIRST_SET or sample.class_name != NO_TUMOR)
+    return sample.source == source and (source != FIRST_SET or sample.class_name in TUMORS)
 
 
 def _first_set(root: Path, folders: Mapping[str, str]) -> Iterator[Found]:

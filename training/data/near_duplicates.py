@@ -11,6 +11,7 @@ Groups are the connected components. Linking too much costs nothing but freedom 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -31,17 +32,28 @@ Crop = Callable[[NDArray[np.uint8]], Region]
 Reductions = NDArray[np.float32]  # (n, REDUCED, REDUCED), each of zero mean and unit norm
 
 
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """n slices, small enough to compare all with all."""
+
+    whole: Reductions
+    cropped: Reductions  # as their module crops them
+
+    def take(self, rows: NDArray[np.bool_]) -> "Reduced":
+        return Reduced(self.whole[rows], self.cropped[rows])
+
+
 def group(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] = ()) -> NDArray[np.int64]:
     """Return each sample's group number, (n,); `numbered` are the classes whose files are numbered by patient."""
-    cropped = _reductions([_cut(sample.pixels, crop(sample.pixels)) for sample in samples])
-    linked = _near_duplicates(samples, cropped) | _numbered_neighbours(samples, cropped, numbered)
+    reduced = _reduce(samples, crop)
+    linked = _alike(reduced, reduced) | _numbered_neighbours(samples, reduced.cropped, numbered)
     return np.asarray(connected_components(csr_matrix(linked), directed=False)[1], np.int64)
 
 
 def group_each(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] = ()) -> NDArray[np.int64]:
     """Return each sample's group number, (n,): its patient where the source names one, otherwise as `group` says.
 
-    Sources are grouped one by one: what is in two of them was taken out before.
+    Sources are grouped one by one: see `copies` for what is in two of them.
     """
     numbers = np.zeros(len(samples), np.int64)
     sources = [sample.source for sample in samples]
@@ -55,11 +67,36 @@ def group_each(samples: Sequence[Sample], crop: Crop, numbered: Collection[str] 
     return numbers
 
 
-def _near_duplicates(samples: Sequence[Sample], cropped: Reductions) -> NDArray[np.bool_]:
-    whole = _reductions([sample.pixels for sample in samples])
-    linked = _correlation(whole, whole) >= NEAR_DUPLICATE
+def copies(samples: Sequence[Sample], crop: Crop) -> NDArray[np.bool_]:
+    """Return which samples, (n,), are near-duplicates of one whose source comes before theirs.
+
+    Only sources that name no patients are compared: patients of two others are not the same.
+    """
+    found = np.zeros(len(samples), np.bool_)
+    rows = np.array([row for row, sample in enumerate(samples) if sample.origin and sample.origin.patient is None])
+    if not rows.size:
+        return found
+    reduced = _reduce([samples[row] for row in rows], crop)
+    order = list(dict.fromkeys(samples[row].source for row in rows))
+    place = np.array([order.index(samples[row].source) for row in rows])
+    for later in range(1, len(order)):
+        alike = _alike(reduced.take(place == later), reduced.take(place < later))
+        found[rows[place == later]] = alike.any(axis=1)
+    return found
+
+
+def _reduce(samples: Sequence[Sample], crop: Crop) -> Reduced:
+    return Reduced(
+        _reductions([sample.pixels for sample in samples]),
+        _reductions([_cut(sample.pixels, crop(sample.pixels)) for sample in samples]),
+    )
+
+
+def _alike(ones: Reduced, others: Reduced) -> NDArray[np.bool_]:
+    """Return which pairs are near-duplicates, (n, m)."""
+    linked = _correlation(ones.whole, others.whole) >= NEAR_DUPLICATE
     for row_step, column_step in MIRRORS:
-        linked |= _correlation(cropped, cropped[:, ::row_step, ::column_step]) >= NEAR_DUPLICATE
+        linked |= _correlation(ones.cropped, others.cropped[:, ::row_step, ::column_step]) >= NEAR_DUPLICATE
     return linked
 
 

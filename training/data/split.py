@@ -6,7 +6,7 @@ The manifest is committed, and made again by one command.
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, cast
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.data.samples import Sample
 
 Split = Literal["train", "validation", "test"]
+Place = Split | Literal["none"]  # none: in no part, as another source holds the same slice
 SHARES: Mapping[Split, float] = {"train": 0.70, "validation": 0.15, "test": 0.15}
 SEED = 20260901
 MANIFESTS = Path(__file__).parents[1] / "manifests"
@@ -28,7 +29,7 @@ class Entry:
     sha256: str
     class_name: str
     group: int
-    split: Split
+    split: Place
 
 
 def split(samples: Sequence[Sample], groups: NDArray[np.int64]) -> list[Entry]:
@@ -69,7 +70,7 @@ def write_manifest(entries: Iterable[Entry], path: Path) -> None:
     """Write the manifest as CSV, sorted, each file once however many copies there are."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Entry))
+        writer.writerow(column.name for column in fields(Entry))
         writer.writerows(sorted({astuple(entry) for entry in entries}))
 
 
@@ -78,7 +79,7 @@ def read_manifest(path: Path) -> dict[str, Entry]:
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         return {
-            row["sha256"]: Entry(row["sha256"], row["class_name"], int(row["group"]), cast(Split, row["split"]))
+            row["sha256"]: Entry(row["sha256"], row["class_name"], int(row["group"]), cast(Place, row["split"]))
             for row in rows
         }
 
@@ -89,9 +90,13 @@ class Dataset:
 
     samples: list[Sample]
     entries: dict[str, Entry]  # by file hash
+    foreign: list[Sample] = field(default_factory=list)  # pictures of another kind among them, divided alike
 
     def part(self, name: Split) -> list[Sample]:
         return [sample for sample in self.samples if self.entries[sample.digest].split == name]
+
+    def foreign_part(self, name: Split) -> list[Sample]:
+        return [sample for sample in self.foreign if self.entries[sample.digest].split == name]
 
     def groups(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
         return np.array([self.entries[sample.digest].group for sample in samples])
@@ -99,9 +104,9 @@ class Dataset:
 
 def divide(samples: Sequence[Sample], manifest: Path) -> Dataset:
     """Divide scans as a manifest says. Raises KeyError if one is not in it."""
-    distinct = list({sample.digest: sample for sample in samples}.values())
     entries = read_manifest(manifest)
-    return Dataset(distinct, {sample.digest: entries[sample.digest] for sample in distinct})
+    distinct = {sample.digest: sample for sample in samples if entries[sample.digest].split != "none"}
+    return Dataset(list(distinct.values()), {digest: entries[digest] for digest in distinct})
 
 
 def all_for_test(samples: Sequence[Sample], groups: NDArray[np.int64]) -> Dataset:

@@ -70,7 +70,7 @@ def observe(
                 group,
                 sample.class_name != NO_TUMOR,
                 1.0 - prediction.probabilities[healthy],
-                prediction.label != healthy,
+                _named(analysis) != healthy,
                 OUT_OF_DISTRIBUTION in prediction.warnings,
                 _peak_on_tumor(sample, analysis),
                 dice(sample, analysis),
@@ -78,6 +78,13 @@ def observe(
             )
         )
     return Observed(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _named(analysis: Analysis) -> str:
+    """Return the label of a slice or, where the module abstains, the most probable one."""
+    probabilities = analysis.prediction.probabilities
+    label = analysis.prediction.label
+    return label if label in probabilities else max(probabilities, key=probabilities.__getitem__)
 
 
 def measure(observed: Observed) -> dict[str, Estimate]:
@@ -118,10 +125,13 @@ def table(observed: Observed, title: str) -> dict[str, Any]:
     return {"title": title, "columns": list(HEAD), "rows": by_source(observed)}
 
 
-def key_figure(observed: Observed) -> tuple[str, Estimate]:
-    """Return the measure that sums a source up: its AUC where it holds both kinds, else sensitivity or specificity."""
+def key_figure(observed: Observed, key: Sequence[str] = KEY) -> tuple[str, Estimate]:
+    """Return the measure that sums a source up, the first of `key` that it defines.
+
+    By default that is its AUC where it holds both kinds, else sensitivity or specificity.
+    """
     measured = measure(observed)
-    name = next(name for name in KEY if name in measured)
+    name = next(name for name in key if name in measured)
     return name, measured[name]
 
 

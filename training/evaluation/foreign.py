@@ -20,16 +20,21 @@ SIDE = 224  # pixels
 Slice = NDArray[np.uint8]
 
 
-def flagged_shares(module: AnalysisModule, films: Path | None, heads: Sequence[Slice] = ()) -> dict[str, float]:
+def flagged_shares(
+    module: AnalysisModule, films: Path | None, heads: Sequence[Slice] = (), ct: Sequence[Slice] = ()
+) -> dict[str, float]:
     """Return the share of each kind of foreign picture that gets the out-of-distribution warning.
 
-    `films` is PneumoniaMNIST's archive; chest films are left out without it. `heads`: MRI slices to paint head CT from.
+    `films` is PneumoniaMNIST's archive; chest films are left out without it. `heads`: MRI slices to paint head CT from,
+    as for training. `ct`: slices of head CT.
     """
     kinds: dict[str, Callable[[], Iterable[Slice]]] = {"photos": _photos, "noise": _noise, "blank": _blank}
     if films is not None:
         kinds["chest films"] = lambda: _films(films)
+    if ct:
+        kinds[f"head CT ({len(ct)} slices)"] = lambda: ct
     if heads:
-        kinds["painted head CT"] = lambda: _painted_ct(heads)
+        kinds["head CT painted as for training"] = lambda: _painted_ct(heads)
     return {name: round(_flagged_share(module, make()), 4) for name, make in kinds.items()}
 
 

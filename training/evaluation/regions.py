@@ -14,12 +14,13 @@ from imip.prediction import EvidenceRegion
 from training.data.brain import NO_TUMOR
 from training.data.samples import Sample
 from training.evaluation.bootstrap import Estimate, Proportion, Statistic, estimates
-from training.evaluation.measures import average
+from training.evaluation.measures import average, calibration_error
+from training.evidence.regions import HIT, is_right
 
-HIT: Final = 0.1  # share of a region that is lesion, at least, if the region is right
 SIZES: Final = (0.01, 0.03, 0.1)  # shares of the head that divide lesions by size
 
 DICE, FALSE_REGIONS = "dice", "false_regions_per_scan"
+CONFIDENCE_ERROR: Final = "region_calibration_error"
 
 
 def dice(sample: Sample, analysis: Analysis) -> float:
@@ -45,13 +46,25 @@ def false_regions(sample: Sample, analysis: Analysis) -> float:
 
 
 def measures(samples: Sequence[Sample], analyses: Sequence[Analysis], groups: NDArray[np.int64]) -> dict[str, Estimate]:
-    """Return the mean Dice over lesions and the wrong regions a slice, with their 95% intervals over groups."""
+    """Return the mean Dice over lesions, the wrong regions a slice and how far the confidence of regions is from how
+    often they are right, each with its 95% interval over groups.
+    """
     pairs = list(zip(samples, analyses, strict=True))
     rows = {
         DICE: np.array([dice(*pair) for pair in pairs]),
         FALSE_REGIONS: np.array([false_regions(*pair) for pair in pairs]),
     }
-    return estimates({name: partial(average, values) for name, values in rows.items()}, groups)
+    of_slices = estimates({name: partial(average, values) for name, values in rows.items()}, groups)
+    judged = [
+        (region.confidence, _hits(region, sample, analysis), group)
+        for (sample, analysis), group in zip(pairs, groups.tolist(), strict=True)
+        if sample.lesion is not None or sample.class_name == NO_TUMOR
+        for region in analysis.prediction.regions
+    ]
+    if not judged:
+        return of_slices
+    confidence, right, group = (np.array(column) for column in zip(*judged, strict=True))
+    return of_slices | estimates({CONFIDENCE_ERROR: partial(calibration_error, confidence, right)}, group)
 
 
 def by_size(samples: Sequence[Sample], analyses: Sequence[Analysis], groups: NDArray[np.int64]) -> dict[str, Any]:
@@ -89,8 +102,7 @@ def _raster(region: EvidenceRegion, sample: Sample, analysis: Analysis) -> NDArr
 
 
 def _hits(region: EvidenceRegion, sample: Sample, analysis: Analysis) -> bool:
-    filled = _raster(region, sample, analysis)
-    return sample.lesion is not None and float(sample.lesion[filled].mean()) >= HIT
+    return sample.lesion is not None and is_right(_raster(region, sample, analysis), sample.lesion)
 
 
 def _share_of_head(sample: Sample, analysis: Analysis) -> float:

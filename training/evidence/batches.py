@@ -24,7 +24,7 @@ TYPED: Final = ("meningioma", "glioma", "pituitary")  # in the order of the netw
 class ViewBatches(SeededBatches):
     """Views of slices, drawn by their chances (n,), with targets by output: see `losses`.
 
-    Some views are of foreign pictures instead, which have no lesion.
+    Some views are of foreign pictures instead, which have no lesion; `ct` are slices of head CT among those.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ViewBatches(SeededBatches):
         chances: NDArray[np.float64],
         changes: Chances,
         *,
+        ct: Sequence[Sample] = (),
         drawn: int,
         batch_size: int,
         seed: int,
@@ -41,7 +42,7 @@ class ViewBatches(SeededBatches):
         self.classes = [sample.class_name for sample in samples]
         self.cuts = [cut(sample.pixels, sample.lesion) for sample in samples]
         self.changes = changes
-        self.foreign = ForeignPictures(self.cuts)
+        self.foreign = ForeignPictures(self.cuts, [cut(sample.pixels, None) for sample in ct])
 
     def __getitem__(self, number: int) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         chosen = self.samples(number)

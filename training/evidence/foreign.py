@@ -1,7 +1,7 @@
 """Pictures that are no brain MRI, drawn for training: outlier exposure (Hendrycks et al., ICLR 2019).
 
-Head CT is painted from MRI slices, as no CT is at hand. How often foreign pictures are noticed is measured on other
-pictures (`training.evaluation.foreign`), among them chest films, of which nothing is drawn here.
+Few head CTs are at hand, so most are painted from MRI slices. How often foreign pictures are noticed is measured on
+other head CTs, other photographs, and chest films, of which nothing is drawn here: `training.evaluation.foreign`.
 """
 
 from collections.abc import Sequence
@@ -19,30 +19,37 @@ from training.evidence.views import CUT, Cut
 Picture = NDArray[np.uint8]  # (h, w)
 Rng = np.random.Generator
 CLOSED: Final = 31  # pixels; dark parts up to this wide belong to the head
-CHANCES: Final = (0.3, 0.15, 0.15, 0.1, 0.1, 0.1, 0.1)  # of painted CT, photographs, and each kind in DRAWN
+CHANCES: Final = (0.15, 0.2, 0.15, 0.1, 0.1, 0.1, 0.1, 0.1)  # of CT, painted CT, photographs, and each kind in DRAWN
 
 
 class ForeignPictures:
-    """Draws pictures that are no brain MRI, each of a kind chosen at random."""
+    """Draws pictures that are no brain MRI, each of a kind chosen at random.
 
-    def __init__(self, heads: Sequence[Cut]) -> None:
-        self._heads = heads
+    `heads` are MRI slices to paint head CT from; `ct` are slices of head CT, instead of which more are painted if there
+    are none.
+    """
+
+    def __init__(self, heads: Sequence[Cut], ct: Sequence[Cut] = ()) -> None:
+        self._heads, self._ct = heads, ct
         images = sklearn.datasets.load_sample_images().images
         self._photos = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
 
     def draw(self, rng: Rng) -> Cut:
         """Return one as a slice that was cut, without a lesion."""
-        picture = self._picture(rng)
+        kind = rng.choice(len(CHANCES), p=CHANCES)
+        if kind == 0 and self._ct:
+            return self._ct[rng.integers(len(self._ct))]
+        picture = self._picture(kind, rng)
         return Cut(np.asarray(cv2.resize(picture, (CUT, CUT), interpolation=cv2.INTER_LINEAR), np.uint8), None)
 
-    def _picture(self, rng: Rng) -> Picture:
-        match rng.choice(len(CHANCES), p=CHANCES):
-            case 0:
+    def _picture(self, kind: int, rng: Rng) -> Picture:
+        match kind:
+            case 0 | 1:
                 return paint_ct(self._heads[rng.integers(len(self._heads))].pixels, rng)
-            case 1:
+            case 2:
                 return _part(self._photos[rng.integers(len(self._photos))], rng)
-            case kind:
-                return DRAWN[kind - 2](rng)
+            case _:
+                return DRAWN[kind - 3](rng)
 
 
 def paint_ct(head: Picture, rng: Rng) -> Picture:

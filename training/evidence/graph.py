@@ -3,7 +3,7 @@
 The heatmaps are the evidence itself, as the probability 0..1 of a lesion in each cell. The embedding is the square
 root of the mean activation of every channel that ends a level on the way down; the root evens out the variance of
 means that are often near 0. The measure is the probability that the picture is no brain MRI. Weights are kept as int8
-(dynamic range quantisation), which makes the graph a third as expensive; `prove` says what that changes.
+(dynamic range quantisation), which makes the graph less than half as expensive; `prove` says what that changes.
 """
 
 from collections.abc import Iterable

@@ -18,6 +18,11 @@ Maps = Sequence[NDArray[np.float32]]  # evidence of each slice, (h, w) 0..1
 Masks = Sequence[NDArray[np.bool_]]  # lesion of each slice in its model input, (GRID, GRID)
 
 
+def is_right(region: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> bool:
+    """Return whether enough of a region is lesion, both (h, w)."""
+    return float(lesion[region].mean()) >= HIT
+
+
 def choose_threshold(evidence: Maps, lesions: Masks) -> float:
     """Return the threshold with the highest mean Dice over slices with a lesion.
 
@@ -35,15 +40,25 @@ def choose_threshold(evidence: Maps, lesions: Masks) -> float:
     return float(THRESHOLDS[int(np.argmax(scores))])
 
 
-def calibrate(evidence: Maps, inputs: Sequence[ModelInput], lesions: Masks, threshold: float) -> Mapping[str, float]:
+def calibrate(
+    evidence: Maps,
+    inputs: Sequence[ModelInput],
+    lesions: Masks,
+    threshold: float,
+    called: Sequence[bool],
+) -> Mapping[str, float]:
     """Return `region_slope` and `region_intercept`: Platt scaling of a region's score to whether it is right.
 
-    Slices without a lesion have empty masks: all their regions are wrong. Raises CalibrationError without both.
+    Slices without a lesion have empty masks: all their regions are wrong. Only slices that are `called` positive are
+    served with regions, so they alone count; if all their regions are right, or none, those of the others do too.
+    Raises CalibrationError if that is no better.
     """
-    scores, right = [], []
-    for map_, model_input, lesion in zip(evidence, inputs, lesions, strict=True):
-        for component in components(map_, enlarge(map_, model_input), threshold):
-            scores.append(component.score)
-            right.append(float(lesion[component.mask].mean()) >= HIT)
-    platt = fit_platt(np.array(scores), np.array(right))
+    found = [
+        (component.score, is_right(component.mask, lesion), is_called)
+        for map_, model_input, lesion, is_called in zip(evidence, inputs, lesions, called, strict=True)
+        for component in components(map_, enlarge(map_, model_input), threshold, at_least_one=is_called)
+    ]
+    served = [region for region in found if region[2]]
+    chosen = served if len({right for _, right, _ in served}) == 2 else found
+    platt = fit_platt(np.array([score for score, _, _ in chosen]), np.array([right for _, right, _ in chosen]))
     return {"region_slope": platt.slope, "region_intercept": platt.intercept}

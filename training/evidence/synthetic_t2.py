@@ -62,4 +62,4 @@ def _ordinary(pixels: NDArray[np.uint8]) -> float:
 def _place(sample: Sample, sequence: str) -> tuple[str, str] | None:
     if sample.origin is None or sample.origin.sequence != sequence:
         return None
-    return str(sample.path.parent), sample.path.stem.rpartition("-")[2]
+    return str(sample.path.parent), sample.path.stem.partition("-")[2]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.batches import as_inputs
+from training.data.brain import FIRST_SET, NO_TUMOR
 from training.data.samples import Sample
 from training.data.split import Dataset
 from training.evidence.batches import ViewBatches, targets
@@ -37,6 +38,8 @@ WEIGHTS: Final[Mapping[str, float]] = {  # of a slice of each source: the smalle
     "ms-ljubljana": 2.5,
 }
 SYNTHETIC_WEIGHT: Final = 0.5  # of a slice that only looks like T2
+CONTRAST_WEIGHT: Final = 3.0  # of a slice after contrast without a tumor, as most slices after contrast show one
+FIRST_TUMOR_WEIGHT: Final = 0.7  # of a tumor of the first set, which holds most of them
 
 
 def train(
@@ -54,12 +57,13 @@ def train(
     """
     options = options.at_most(epochs)
     keras.utils.set_random_seed(options.seed)
-    samples = dataset.part("train")
-    samples += synthetic_t2(samples)
+    scans = dataset.part("train")
+    samples = [*scans, *synthetic_t2(scans)]
     batches = ViewBatches(
         samples,
         chances(samples),
         changes,
+        ct=dataset.foreign_part("train"),
         drawn=DRAWN,
         batch_size=options.batch_size,
         seed=options.seed,
@@ -77,7 +81,14 @@ def chances(samples: Sequence[Sample]) -> NDArray[np.float64]:
 def _weight(sample: Sample) -> float:
     if sample.origin is None:
         return 1.0
-    return WEIGHTS[sample.origin.source] * (SYNTHETIC_WEIGHT if sample.origin.sequence == SYNTHETIC else 1.0)
+    weight, shows_tumor = WEIGHTS[sample.origin.source], sample.class_name != NO_TUMOR
+    if sample.origin.sequence == SYNTHETIC:
+        weight *= SYNTHETIC_WEIGHT
+    if sample.origin.sequence == "t1c" and not shows_tumor:
+        weight *= CONTRAST_WEIGHT
+    if sample.origin.source == FIRST_SET and shows_tumor:
+        weight *= FIRST_TUMOR_WEIGHT
+    return weight
 
 
 def held_out(samples: Sequence[Sample], seed: int) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:

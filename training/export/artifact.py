@@ -13,22 +13,21 @@ from imip.inference.artifact import CARD, REFERENCE, Artifact, digest, version
 from imip.inference.card import Calibration, Card, DecisionRule, InputSpec, OutOfDistribution
 from imip.inference.decision import Decision
 from imip.inference.features import FEATURES, image_features
-from imip.inference.heatmap_features import heatmap_features
 from imip.inference.module import AnalysisModule
 from imip.inference.out_of_distribution import SHRINKAGE, ReferenceDistance
 from imip.inference.output import Output
-from imip.inference.region_features import region_features
+from imip.inference.predictor import locate
 from imip.scan.read import read_scan
 from monitoring.drift.near_duplicates import near_duplicate_limits
 from training.about import About
 from training.data.samples import Sample
 
 FOLDS = 5
-FOREIGN_SHARE = 0.01  # of the reference's own scans that may lie beyond the out-of-distribution threshold
+FOREIGN_SHARE = 0.01  # of validation scans, each group counting once, beyond the out-of-distribution threshold
+BACKSTOP_SHARE = 0.005  # the same where the model itself says how probable a foreign picture is
 DISTANCE = (
     f"Mahalanobis distance of the embedding to the reference (Lee et al. 2018), covariance shrunk by {SHRINKAGE:g}"
 )
-FOREIGN_RULE = "99th percentile of the distances of validation scans to a reference without their own groups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,11 @@ class Trained:
     calibration: Calibration
     thresholds: Mapping[str, float]
     foreign: float | None = None  # threshold of the engine's own measure of foreign pictures, if it has one
+
+    @property
+    def share_beyond(self) -> float:
+        """The share of validation scans that may lie beyond the out-of-distribution threshold."""
+        return FOREIGN_SHARE if self.foreign is None else BACKSTOP_SHARE
 
 
 def write_artifact(
@@ -60,13 +64,12 @@ def write_artifact(
     reference = _reference(instance, validation, groups)
     np.savez_compressed(out / REFERENCE, **reference)
     files = {name: digest((out / name).read_bytes()) for name in (module.engine, REFERENCE)}
-    card = _card(module, about, trained, _foreign_limit(reference["embeddings"], groups), files)
+    limit = _foreign_limit(reference["embeddings"], groups, trained.share_beyond)
+    card = _card(module, about, trained, limit, files)
     card.model_copy(update={"metrics": _figures(out, card)}).write(out / CARD)
 
 
-def _card(
-    module: type[AnalysisModule], about: About, trained: Trained, foreign_distance: float, files: dict[str, str]
-) -> Card:
+def _card(module: type[AnalysisModule], about: About, trained: Trained, limit: float, files: dict[str, str]) -> Card:
     return Card(
         module=module.name,
         version=version(trained.engine),
@@ -79,7 +82,11 @@ def _card(
         decision=DecisionRule(thresholds=dict(trained.thresholds), rule=about.decision_rule),
         calibration=trained.calibration,
         out_of_distribution=OutOfDistribution(
-            distance=DISTANCE, threshold=foreign_distance, foreign=trained.foreign, rule=FOREIGN_RULE
+            distance=DISTANCE,
+            threshold=limit,
+            foreign=trained.foreign,
+            rule=f"{1 - trained.share_beyond:.1%} of validation scans, each group counting once, are nearer to a "
+            "reference without it",
         ),
         engine=module.engine,
         files=files,
@@ -120,10 +127,8 @@ def _serve(module: AnalysisModule, sample: Sample) -> tuple[Output, Decision, di
     model_input = module.prepare(scan, features)
     output = module.run(model_input)
     decision = module.decide(output)
-    heatmap = output.heatmaps[:, :, decision.heatmap]
-    regions = module.regions(output, decision, model_input, scan, features)
-    features |= heatmap_features(heatmap, decision.confidence) | region_features(regions, model_input.slice_shape)
-    return output, decision, features
+    _, found = locate(module, scan, features, model_input, output, decision)
+    return output, decision, features | found
 
 
 def _figures(out: Path, card: Card) -> dict[str, Any]:
@@ -137,9 +142,16 @@ def _figures(out: Path, card: Card) -> dict[str, Any]:
     return {name: figure for name, figure in earlier.metrics.items() if name not in stale} if unchanged else {}
 
 
-def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
-    """Return the distance that all but FOREIGN_SHARE of scans keep to a reference without their own group."""
-    fold = np.unique(groups, return_inverse=True)[1] % FOLDS
-    held_out = [(embeddings[fold != held], embeddings[fold == held]) for held in np.unique(fold)]
-    distances = np.concatenate([ReferenceDistance(others)(held) for others, held in held_out])
-    return float(np.quantile(distances, 1 - FOREIGN_SHARE))
+def _foreign_limit(embeddings: NDArray[np.float32], groups: NDArray[np.int64], share: float) -> float:
+    """Return the distance that all but a share of scans, (n, d), keep to a reference without their own group.
+
+    Each group counts once: else a patient with many slices, like nobody else's, would set the limit for all.
+    """
+    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    fold = number % FOLDS
+    distances = np.zeros(len(groups))
+    for held in np.unique(fold):
+        distances[fold == held] = ReferenceDistance(embeddings[fold != held])(embeddings[fold == held])
+    nearest_first = np.argsort(distances)
+    within = np.cumsum(1 / sizes[number][nearest_first])
+    return float(distances[nearest_first][np.searchsorted(within, (1 - share) * within[-1])])

@@ -30,7 +30,7 @@ HEALTHY = "The false negative rate is the share of scans with any other label th
 
 def render(card: Card, pictures: Iterable[str] = ()) -> str:
     """Return the page; `pictures` are paths of plots, relative to it."""
-    decision, calibration, foreign = card.decision, card.calibration, card.out_of_distribution
+    decision, calibration, unlike = card.decision, card.calibration, card.out_of_distribution
     return f"""\
 # Model card: {card.title}
 
@@ -50,7 +50,7 @@ Decision: {decision.rule} On calibrated probability: {_numbers(decision.threshol
 
 Calibration: {calibration.method}: {_numbers(calibration.parameters)}.
 
-Out of distribution: {foreign.distance}; beyond {foreign.threshold:.4g}. {foreign.rule}.
+Out of distribution: {unlike.distance}; beyond {unlike.threshold:.4g}. {unlike.rule}.{_foreign(unlike.foreign)}
 
 ## Intended use
 
@@ -87,14 +87,19 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
+def _foreign(limit: float | None) -> str:
+    return "" if limit is None else f" Or the network's own probability that this is no such scan, beyond {limit:.4g}."
+
+
 def _abstention(card: Card) -> str:
     return f", or {card.abstention} where it will not choose" if card.abstention else ""
 
 
 def _headline(card: Card) -> str:
     if left_out := card.metrics.get("left_out"):
-        name, worst = min(left_out.items(), key=lambda item: item[1]["value"])
-        return f"the worst source left out of training, {name}: {_words(worst['measure'])} {_cell(worst)}"
+        worst_first = sorted(left_out.items(), key=lambda item: item[1]["value"])
+        figures = (f"{name} {_words(one['measure'])} {_cell(one)}" for name, one in worst_first)
+        return f"each source left out of training in turn, the worst first: {'; '.join(figures)}"
     name = _words(card.headline)
     figure = card.metrics.get("test", {}).get("metrics", {}).get(card.headline)
     return f"{name}: {_cell(figure)} on the test part" if figure else f"{name}, not measured yet"

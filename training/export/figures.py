@@ -30,7 +30,7 @@ def write_figures(recipe: Recipe, evaluation: Evaluation, artifact: Path, *, fil
 def write_left_out(recipe: Recipe, source: str, observed: Observed) -> None:
     """Write into the shipped card how a network trained without a source does on it, and the page again."""
     card = Card.read(recipe.artifact / CARD)
-    name, estimate = key_figure(observed)
+    name, estimate = key_figure(observed, recipe.key)
     found = {"measure": name, **estimate.as_dict(), "rows": by_source(observed)}
     known = card.metrics.get("left_out", {}) | {source: found}
     ordered = {each: known[each] for each in recipe.sources if each in known}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imip.inference.card import Calibration
 from imip.inference.head import crop_to_head, find_head
-from imip.inference.module import FOREIGN
+from imip.inference.module import FOREIGN, WHOLE_EVIDENCE
 from imip.inference.preprocessing import ModelInput, fit_region
 from imip.inference.regions import GRID
 from imip.inference.runtime import Graph
@@ -31,8 +31,8 @@ from training.recipes.brain_mri import BrainMri, is_tumor
 
 RUN: Final = "brain-evidence"
 PARITY_SCANS: Final = 200
-EVEN: Final = 0.5
 FLAGGED: Final = 0.005  # share of validation scans that may be called foreign
+LEAST: Final = 0.05  # probability of a foreign picture that may be called so, however rarely a scan reaches it
 Logits = Mapping[str, NDArray[np.float32]]  # the network's outputs, each (n, ...)
 
 
@@ -79,7 +79,7 @@ class BrainEvidence(BrainMri):
         parity = prove(one_pass, graph, validation.pixels[:: max(1, len(validation.samples) // PARITY_SCANS)])
         served = Graph(graph)
         outputs = [served.run(pixels) for pixels in validation.pixels]
-        region, scaling = _regions(validation, [output.heatmaps[..., 0] for output in outputs])
+        region, scaling = _regions(validation, [output.heatmaps[..., WHOLE_EVIDENCE] for output in outputs])
         trained = Trained(
             graph,
             calibration.model_copy(update={"parameters": {**calibration.parameters, **scaling}}),
@@ -113,7 +113,11 @@ def _regions(validation: Validation, evidence: list[NDArray[np.float32]]) -> tup
     lesions = {row: in_input(validation.samples[row]) for row in known}
     threshold = regions.choose_threshold([evidence[row] for row in drawn], [lesions[row] for row in drawn])
     scaling = regions.calibrate(
-        [evidence[row] for row in known], [validation.inputs[row] for row in known], list(lesions.values()), threshold
+        [evidence[row] for row in known],
+        [validation.inputs[row] for row in known],
+        list(lesions.values()),
+        threshold,
+        [bool(validation.logits[SCAN][row, 0] > 0) for row in known],
     )
     return threshold, scaling
 
@@ -126,5 +130,5 @@ def in_input(sample: Sample) -> NDArray[np.bool_]:
 
 
 def _foreign_threshold(probabilities: NDArray[np.float64]) -> float:
-    """Return the probability of a foreign picture that validation scans all but never reach, at least EVEN."""
-    return round(max(EVEN, float(np.quantile(probabilities, 1 - FLAGGED))), 4)
+    """Return the probability of a foreign picture that validation scans all but never reach, at least LEAST."""
+    return round(max(LEAST, float(np.quantile(probabilities, 1 - FLAGGED))), 4)

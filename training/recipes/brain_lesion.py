@@ -20,6 +20,7 @@ class BrainLesion(BrainTumor):
     """The recipe of the shipped artifact."""
 
     healthy = "No Lesion"
+    key = ("dice", "specificity")
 
     def label(self, class_name: str) -> str:
         return self.healthy if class_name == NO_TUMOR else "Lesion"

@@ -38,11 +38,14 @@ def measure(trials: Iterable[Trial]) -> dict[Row, Rate]:
 
 
 def table(rates: Mapping[Row, Rate]) -> str:
-    """Return the table, a row for each stream, design and size of window, in the order measured."""
+    """Return the table, a row for each stream, design and size of window, in the order measured.
+
+    Shares have no intervals: all windows are of the same patients, drawn again and again, so they would be too narrow.
+    """
     places = {row: place for place, row in enumerate(dict.fromkeys((design, stream) for stream, design, _ in rates))}
     rows = [
         f"| {stream} | {design} | {wanted} | {found.window} | {found.reference} "
-        f"| {' | '.join(found.cell(name) for name in found.alarms)} |"
+        f"| {' | '.join(f'{alarms / found.windows:.0%}' for alarms in found.alarms.values())} |"
         for (stream, design, wanted), found in sorted(
             rates.items(), key=lambda item: (places[item[0][1], item[0][0]], item[0][2])
         )

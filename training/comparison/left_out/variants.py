@@ -10,6 +10,7 @@ from training.evidence.network import STRONGEST
 from training.evidence.shapes import MAP
 from training.evidence.views import ALL, AS_IS, Chances
 
+EPOCHS: Final = 6  # a shorter training than the shipped one, the same for each variant
 Samples = Sequence[Sample]
 
 

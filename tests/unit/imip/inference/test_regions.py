@@ -96,6 +96,13 @@ def test_specks_are_left_out_and_there_are_at_most_ten() -> None:
     assert regions[0].centroid.row > 100
 
 
+def test_where_no_region_must_be_there_is_none_below_the_threshold() -> None:
+    weak, strong = blob(20, 40, height=0.3), blob(20, 40)
+    assert len(find_regions(weak, RULE, model_input(), 8000, None)) == 1
+    assert find_regions(weak, RULE, model_input(), 8000, None, at_least_one=False) == ()
+    assert len(find_regions(strong, RULE, model_input(), 8000, None, at_least_one=False)) == 1
+
+
 def test_a_positive_answer_below_the_threshold_shows_its_strongest_place() -> None:
     (region,) = found(np.maximum(blob(20, 40, height=0.3), blob(50, 10, height=0.2)))
     assert (region.centroid.row, region.centroid.column) == pytest.approx((40, 80), abs=1)

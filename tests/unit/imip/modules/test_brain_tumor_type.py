@@ -10,8 +10,11 @@ from imip.inference.artifact import read_artifact, read_card
 from imip.inference.decision import Decision
 from imip.inference.output import Output
 from imip.inference.predictor import analyse
+from imip.inference.preprocessing import ModelInput, Region
 from imip.modules import load
 from imip.modules.brain_tumor_type import AMBIGUOUS, BrainTumorType, choose_label
+from imip.scan.read import read_scan
+from tests.support.evidence import blob
 from tests.support.scan_files import picture_bytes
 
 ROOT = Path(__file__).parents[4]
@@ -84,3 +87,29 @@ def test_a_probability_on_its_threshold_is_at_least_that():
 def test_a_picture_that_is_no_scan_gets_the_warning(module):
     noise = np.random.default_rng(0).integers(0, 256, (224, 224)).astype(np.uint8)
     assert "out_of_distribution" in analyse(picture_bytes(Image.fromarray(noise), "PNG"), module).prediction.warnings
+
+
+def outlined(module: BrainTumorType, probabilities: tuple[float, ...], height: float) -> int:
+    """How many regions an answer has whose evidence is a blob, all of it of one type."""
+    evidence = blob(20, 40, height=height)
+    maps = np.stack([evidence, evidence * 0, evidence * 0.9, evidence * 0.1], axis=-1)
+    output = Output(np.array(probabilities, np.float32), np.zeros(320, np.float32), maps)
+    scan = read_scan(picture_bytes(Image.new("L", (128, 128), 90), "PNG"))
+    model_input = ModelInput(scan.pixels, Region(0, 0, 128, 128), (128, 128))
+    return len(module.regions(output, module.decide(output), model_input, scan, {"foreground_ratio": 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "height", "regions"),
+    [
+        ((0.01, 0.01, 0.97, 0.01), 0.95, 1),
+        ((0.01, 0.97, 0.01, 0.01), 0.95, 1),  # what the type leaves of the evidence is no matter
+        ((0.01, 0.01, 0.97, 0.01), 0.2, 1),  # a type must lie somewhere
+        ((0.95, 0.02, 0.02, 0.01), 0.95, 0),
+        ((0.1, 0.3, 0.31, 0.29), 0.95, 1),  # Ambiguous, and something is there
+        ((0.1, 0.3, 0.31, 0.29), 0.2, 0),  # Ambiguous, and nothing reaches the threshold
+        ((0.6, 0.2, 0.1, 0.1), 0.95, 0),  # Ambiguous, yet most probably nothing is there
+    ],
+)
+def test_regions_are_of_the_whole_evidence_and_an_abstention_may_have_none(deciding, probabilities, height, regions):
+    assert outlined(deciding, probabilities, height) == regions

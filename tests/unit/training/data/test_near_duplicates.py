@@ -8,7 +8,7 @@ import pytest
 
 from imip.inference.head import find_head
 from tests.support.heads import head, sample
-from training.data.near_duplicates import group, group_each
+from training.data.near_duplicates import copies, group, group_each
 from training.data.samples import Origin, Sample
 
 
@@ -72,3 +72,15 @@ def test_no_group_is_of_two_sources() -> None:
 def test_slices_of_ones_own_are_grouped_as_ever() -> None:
     own = [sample(head(seed), f"{seed}.jpg") for seed in (1, 1, 2)]
     assert groups_of_each(*own) == groups_of(*own)
+
+
+def test_a_slice_that_an_earlier_source_holds_is_a_copy():
+    mirrored = replace(of("two", None, 9), pixels=np.ascontiguousarray(head(1)[:, ::-1]))
+    samples = [of("one", None, 1), of("one", None, 2), of("two", None, 3), mirrored, of("three", None, 3)]
+    assert copies(samples, find_head).tolist() == [False, False, False, True, True]
+
+
+def test_what_one_source_holds_twice_and_named_patients_are_no_copies():
+    samples = [of("one", None, 1), of("one", None, 1), of("two", "somebody", 1)]
+    assert not copies(samples, find_head).any()
+    assert not copies([of("two", "somebody", 1)], find_head).any()

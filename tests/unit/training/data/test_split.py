@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from tests.support.heads import head, sample
 from training.data.samples import Origin, Sample
-from training.data.split import SHARES, Entry, all_for_test, read_manifest, split, split_each, write_manifest
+from training.data.split import (
+    SHARES,
+    Dataset,
+    Entry,
+    all_for_test,
+    divide,
+    read_manifest,
+    split,
+    split_each,
+    write_manifest,
+)
 
 
 def test_no_group_is_split_and_every_class_keeps_its_shares(tmp_path):
@@ -74,3 +84,24 @@ def test_a_further_source_changes_nothing_for_the_others() -> None:
     without, after, before = together(first, second), together(first, second, further), together(further, first, second)
     assert {file: after[file] for file in without} == without
     assert {file: before[file].split for file in without} == {file: entry.split for file, entry in without.items()}
+
+
+def test_what_the_manifest_puts_in_no_part_is_not_in_the_data_set(tmp_path):
+    samples = [sample(head(seed), f"{seed}.png") for seed in range(3)]
+    places = ("train", "none", "test")
+    write_manifest(
+        [Entry(s.digest, s.class_name, number, places[number]) for number, s in enumerate(samples)],
+        tmp_path / "manifest.csv",
+    )
+    dataset = divide(samples, tmp_path / "manifest.csv")
+    assert dataset.samples == [samples[0], samples[2]]
+    assert dataset.part("train") == samples[:1]
+
+
+def test_pictures_of_another_kind_are_in_their_parts_and_no_scans():
+    scan, picture = (sample(head(seed), f"{seed}.png") for seed in range(2))
+    entries = {s.digest: Entry(s.digest, s.class_name, number, "test") for number, s in enumerate((scan, picture))}
+    dataset = Dataset([scan], entries, [picture])
+    assert dataset.part("test") == [scan]
+    assert dataset.foreign_part("test") == [picture]
+    assert not dataset.foreign_part("train")

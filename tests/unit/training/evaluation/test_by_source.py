@@ -38,10 +38,11 @@ def said(probability: float, *, peak: tuple[int, int] = (0, 0), regions: Sequenc
     """An analysis that calls a tumor from one half on, with its strongest evidence in a pixel."""
     heatmap = np.zeros((SIDE, SIDE), np.float32)
     heatmap[peak] = 1
-    answer = {"probabilities": {"Tumor": probability, "No Tumor": 1 - probability}, "warnings": (), "regions": regions}
+    probabilities = {"Tumor": probability, "No Tumor": 1 - probability}
     label = "Tumor" if probability >= 0.5 else "No Tumor"
+    answer = {"label": label, "probabilities": probabilities, "warnings": (), "regions": regions}
     return SimpleNamespace(
-        prediction=SimpleNamespace(label=label, **{**answer, **changes}),
+        prediction=SimpleNamespace(**{**answer, **changes}),
         heatmap=heatmap,
         heatmap_kind="evidence",
         model_input=INPUT,
@@ -54,6 +55,13 @@ def observed(samples: Sequence[Sample], analyses: Sequence[Any]) -> Observed:
 
 def values(seen: Observed) -> dict[str, float]:
     return {name: estimate.value for name, estimate in measure(seen).items()}
+
+
+def test_where_a_module_abstains_its_most_probable_label_counts() -> None:
+    samples = [sample(), sample(), sample("notumor"), sample("notumor")]
+    abstained = [said(p, label="Ambiguous") for p in (0.7, 0.2, 0.6, 0.1)]
+    seen = values(observed(samples, abstained))
+    assert (seen["sensitivity"], seen["specificity"]) == (0.5, 0.5)
 
 
 def square(top: int, left: int, bottom: int, right: int) -> Any:

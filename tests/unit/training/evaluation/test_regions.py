@@ -18,7 +18,8 @@ def square(top: int, left: int, side: int) -> Any:
     """A region of side x side pixels, its outline through the middles of the outermost ones."""
     near, far = 0.5, side - 0.5
     corners = ((near, near), (near, far), (far, far), (far, near))
-    return SimpleNamespace(outline=tuple((top + row, left + column) for row, column in corners))
+    outline = tuple((top + row, left + column) for row, column in corners)
+    return SimpleNamespace(outline=outline, confidence=0.9)
 
 
 def sample(lesion: tuple[int, int, int] | None, class_name: str = "glioma") -> Sample:
@@ -77,3 +78,15 @@ def test_the_measures_are_means_over_slices_with_intervals_over_groups() -> None
     found = regions.measures(samples, analyses, np.arange(3))
     assert found[regions.DICE].value == 0.5
     assert found[regions.FALSE_REGIONS].value == pytest.approx(1 / 3)
+
+
+def test_the_confidence_of_regions_is_compared_with_how_often_they_are_right() -> None:
+    samples = [sample((10, 10, 20)), sample(None, "notumor"), sample(None, "glioma")]
+    analyses = [answered(square(10, 10, 20)), answered(square(1, 1, 5)), answered(square(1, 1, 5))]
+    found = regions.measures(samples, analyses, np.arange(3))
+    assert found[regions.CONFIDENCE_ERROR].value == pytest.approx(0.9 - 0.5)
+
+
+def test_without_regions_their_confidence_is_not_judged() -> None:
+    found = regions.measures([sample((10, 10, 20))], [answered()], np.arange(1))
+    assert regions.CONFIDENCE_ERROR not in found

@@ -13,9 +13,12 @@ from training.evidence.views import CUT, cut
 HEADS = [cut(slice_of_head(seed), None) for seed in range(3)]
 
 
+CT = [cut(paint_ct(head.pixels, np.random.default_rng(9)), None) for head in HEADS[:2]]
+
+
 @pytest.fixture(scope="module")
 def pictures() -> ForeignPictures:
-    return ForeignPictures(HEADS)
+    return ForeignPictures(HEADS, CT)
 
 
 def test_a_picture_is_a_cut_without_a_lesion_and_follows_from_its_seed(pictures: ForeignPictures) -> None:
@@ -25,20 +28,29 @@ def test_a_picture_is_a_cut_without_a_lesion_and_follows_from_its_seed(pictures:
         assert (one.pixels.shape, one.pixels.dtype, one.lesion) == ((CUT, CUT), np.uint8, None)
         assert np.array_equal(one.pixels, again.pixels)
         seen.add(one.pixels.tobytes())
-    assert len(seen) > 35
+    assert len(seen) > 30
 
 
 def test_every_kind_is_drawn_as_often_as_it_should(pictures: ForeignPictures, monkeypatch: pytest.MonkeyPatch) -> None:
     def flat(level: int) -> np.ndarray:
         return np.full((8, 8), level, np.uint8)
 
-    monkeypatch.setattr(foreign, "paint_ct", lambda *_: flat(0))
-    monkeypatch.setattr(foreign, "_part", lambda *_: flat(1))
-    monkeypatch.setattr(foreign, "DRAWN", [lambda _, kind=kind: flat(kind + 2) for kind in range(len(DRAWN))])
+    monkeypatch.setattr(foreign, "paint_ct", lambda *_: flat(1))
+    monkeypatch.setattr(foreign, "_part", lambda *_: flat(2))
+    monkeypatch.setattr(foreign, "DRAWN", [lambda _, kind=kind: flat(kind + 3) for kind in range(len(DRAWN))])
     rng = np.random.default_rng(0)
-    counts = Counter(int(pictures.draw(rng).pixels[0, 0]) for _ in range(1000))
+    drawn = [pictures.draw(rng) for _ in range(1000)]
+    counts = Counter(0 if any(one is ct for ct in CT) else int(one.pixels[0, 0]) for one in drawn)
     assert [counts[kind] / 1000 for kind in range(len(CHANCES))] == pytest.approx(CHANCES, abs=0.05)
     assert counts.total() == 1000
+
+
+def test_where_no_ct_is_at_hand_more_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = np.full((8, 8), 77, np.uint8)
+    monkeypatch.setattr(foreign, "paint_ct", lambda *_: painted)
+    rng = np.random.default_rng(0)
+    shares = np.mean([ForeignPictures(HEADS).draw(rng).pixels[0, 0] == 77 for _ in range(1000)])
+    assert shares == pytest.approx(CHANCES[0] + CHANCES[1], abs=0.05)
 
 
 @pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__.strip("_"))

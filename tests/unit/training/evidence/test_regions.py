@@ -52,24 +52,37 @@ def test_a_region_is_as_probable_as_such_regions_were_right() -> None:
     strong, weak = [blob(*at, height=0.95) for at in PLACES * 5], [blob(*at, height=0.7) for at in PLACES * 5]
     right = [lesion(*at) for at in PLACES * 5]
     of_weak = [mask if number % 4 == 0 else NOTHING for number, mask in enumerate(right)]
-    scaling = dict(calibrate([*strong, *weak], [INPUT] * 40, [*right, *of_weak], threshold=0.5))
+    scaling = dict(calibrate([*strong, *weak], [INPUT] * 40, [*right, *of_weak], 0.5, [True] * 40))
     assert probability(scaling, 0.95) > 0.9
     assert probability(scaling, 0.7) == pytest.approx(0.25, abs=0.08)
+
+
+def test_regions_of_slices_that_are_called_negative_count_only_if_they_must() -> None:
+    shown, right = [blob(*at, height=0.89) for at in PLACES * 5], [lesion(*at) for at in PLACES * 5]
+    half_wrong = [mask if number % 2 else NOTHING for number, mask in enumerate(right)]
+    shown[1] = blob(*PLACES[1], height=0.9)
+    unseen = [blob(*at, height=0.87) for at in PLACES * 5]
+    maps, masks = [*shown, *unseen], [*half_wrong, *[NOTHING] * 20]
+    called = [True] * 20 + [False] * 20
+    served_alone = dict(calibrate(maps, [INPUT] * 40, masks, 0.5, called))
+    assert probability(served_alone, 0.89) == pytest.approx(0.5, abs=0.08)
+    with_others = dict(calibrate(maps, [INPUT] * 40, [*right, *[NOTHING] * 20], 0.5, called))
+    assert probability(with_others, 0.89) > 0.8 > 0.2 > probability(with_others, 0.87)
 
 
 def test_a_region_beside_the_lesion_is_wrong_and_one_that_touches_enough_of_it_right() -> None:
     beside = [lesion(row, column + 14) for row, column in PLACES]
     partly = [lesion(row, column + 5) for row, column in PLACES]
     maps = [blob(*at, height=0.6) for at in PLACES] + [blob(*at, height=0.9) for at in PLACES]
-    scaling = dict(calibrate(maps, [INPUT] * 8, [*beside, *partly], threshold=0.5))
+    scaling = dict(calibrate(maps, [INPUT] * 8, [*beside, *partly], 0.5, [True] * 8))
     assert probability(scaling, 0.9) > 0.8 > 0.2 > probability(scaling, 0.6)
 
 
 def test_regions_that_are_all_right_cannot_be_calibrated() -> None:
     with pytest.raises(ArtifactError, match="both classes"):
-        calibrate([blob(*at) for at in PLACES], [INPUT] * 4, [lesion(*at) for at in PLACES], threshold=0.5)
+        calibrate([blob(*at) for at in PLACES], [INPUT] * 4, [lesion(*at) for at in PLACES], 0.5, [True] * 4)
 
 
 def test_evidence_that_reaches_the_threshold_nowhere_cannot_be_calibrated() -> None:
     with pytest.raises(ArtifactError, match="cannot be calibrated"):
-        calibrate([blob(*at, height=0.3) for at in PLACES], [INPUT] * 4, [NOTHING] * 4, threshold=0.5)
+        calibrate([blob(*at, height=0.3) for at in PLACES], [INPUT] * 4, [NOTHING] * 4, 0.5, [False] * 4)

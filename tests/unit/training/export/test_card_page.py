@@ -67,11 +67,13 @@ def left_out(measure: str, value: float, *cells: Any) -> dict[str, Any]:
     return {"measure": measure, "value": value, "low": value - 0.1, "high": value + 0.05, "rows": [list(cells)]}
 
 
-def test_a_card_with_sources_left_out_is_summed_up_by_the_worst_of_them() -> None:
+def test_a_card_with_sources_left_out_is_summed_up_by_each_of_them_the_worst_first() -> None:
     cells = "all", 30, 12, 4, {"value": 0.9, "low": 0.8, "high": 0.95}, *(None,) * 6
     sources = {"one": left_out("roc_auc", 0.9, "one", *cells), "two": left_out("specificity", 0.7, "two", *cells)}
     page = render(card({"command": "x", "left_out": sources, "test": PART}))
-    assert "Summed up by the worst source left out of training, two: specificity 0.7000 (0.6000 to 0.7500)." in page
+    summary = " ".join(page.split())
+    assert "Summed up by each source left out of training in turn, the worst first: two specificity 0.7000" in summary
+    assert "(0.6000 to 0.7500); one roc auc 0.9000 (0.8000 to 0.9500)." in summary
     assert "`imip train brain-tumor --leave-out SOURCE`" in page
     assert "| Source | Slices of | Slices | Tumors | Groups | AUC |" in page
     assert "| one | all | 30 | 12 | 4 | 0.9000 (0.8000 to 0.9500) | - |" in page

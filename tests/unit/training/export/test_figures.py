@@ -10,7 +10,7 @@ import pytest
 from imip.inference.artifact import CARD
 from imip.inference.card import Card
 from tests.support.server import REPOSITORY
-from training.evaluation.by_source import HEAD, Observed
+from training.evaluation.by_source import HEAD, KEY, Observed
 from training.export import figures
 from training.export.figures import write_left_out
 
@@ -25,7 +25,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (tmp_path / name).mkdir()
     shipped = Card.read(REPOSITORY / "models" / "brain-tumor" / CARD)
     shipped.model_copy(update={"metrics": {}}).write(tmp_path / "artifact" / CARD)
-    return SimpleNamespace(artifact=tmp_path / "artifact", sources=SOURCES)
+    return SimpleNamespace(artifact=tmp_path / "artifact", sources=SOURCES, key=KEY)
 
 
 def observed(source: str, called: list[bool], is_tumor: list[bool]) -> Observed:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.app import app
 from tests.support.heads import head, sample
 from training.data.samples import Origin, Sample
-from training.data.split import Dataset, Entry, Split, read_manifest
+from training.data.split import Dataset, Entry, Split, read_manifest, write_manifest
 from training.recipes import find
 
 PARTS: tuple[Split, ...] = ("train", "validation", "test")
@@ -31,8 +31,27 @@ def test_the_manifest_parts_no_group() -> None:
     entries = read_manifest(find("brain-tumor").manifest)
     split_of_group: dict[int, str] = {}
     for entry in entries.values():
-        assert split_of_group.setdefault(entry.group, entry.split) == entry.split
+        if entry.split != "none":
+            assert split_of_group.setdefault(entry.group, entry.split) == entry.split
     assert len(entries) > 5000
+
+
+def test_head_ct_is_divided_apart_from_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ct = [
+        replace(sample(head(100 + number), f"ct-{number}.png", "ct"), origin=Origin(source))
+        for number, source in enumerate(("brain-tumor-mri", "healthy-t1"))
+    ]
+    whole = dataset()
+    entries = [*whole.entries.values(), *(Entry(s.digest, "ct", 90 + n, "train") for n, s in enumerate(ct))]
+    write_manifest(entries, tmp_path / "brain.csv")
+    recipe = find("brain-tumor")
+    monkeypatch.setattr(type(recipe), "manifest", tmp_path / "brain.csv")
+    divided = recipe.divide([*whole.samples, *ct])
+    assert divided.foreign_part("train") == ct
+    assert divided.samples == whole.samples
+    known, unknown = recipe.leave_out(divided, "brain-tumor-mri")
+    assert [picture.source for picture in known.foreign] == ["healthy-t1"]
+    assert not unknown.foreign
 
 
 def dataset() -> Dataset:

@@ -1,11 +1,11 @@
-"""The page of the ablation gives AUC and peak by sequence, each with its interval over patients."""
+"""AUC and peak are measured by sequence."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from tests.support.lesions import DISC, sample_of, slice_of_head, with_lesion
-from training.comparison.left_out.__main__ import SEQUENCES, peak_on_lesion, render, row
+from training.comparison.left_out.measuring import SEQUENCES, peak_on_lesion, row
 from training.data.samples import Origin
 from training.evidence.shapes import MAP
 
@@ -32,14 +32,6 @@ def test_a_row_gives_each_sequence_its_own_figures() -> None:
     title, *found = row("a variant", score, peak, JUDGED, GROUPS)
     assert title == "a variant"
     assert [cell["value"] for cell in found] == [1, 0, 0, 1, 0, 0]
-
-
-def test_what_points_nowhere_gets_a_dash() -> None:
-    rows = [row("a rival", TUMOR.astype(float), np.full(len(JUDGED), np.nan), JUDGED, GROUPS)]
-    page = render(rows, "lgg-ht")
-    line = next(line for line in page.splitlines() if line.startswith("| a rival"))
-    assert line == "| a rival | 1.0000 | 1.0000 | 1.0000 | - | - | - |"
-    assert "--source lgg-ht" in page
 
 
 def test_a_peak_counts_where_the_lesion_is() -> None:
