@@ -194,15 +194,15 @@ def test_feedback_that_does_not_arrive_in_time_is_refused(small_server: Server) 
 
 
 def test_a_client_that_hangs_up_on_its_feedback_is_no_failure(small_server: Server) -> None:
-    def feedback() -> list[dict[str, Any]]:
-        return [line for line in small_server.log_lines() if line.get("route") == "/feedback"]
+    def hung_up() -> list[str]:
+        lines = [line for line in small_server.log_lines() if line.get("route") == "/feedback"]
+        return [line["event"] for line in lines if line["status"] == CLIENT_CLOSED]
 
-    before = len(feedback())
+    before = len(hung_up())
     with half_sent(small_server, b"", "/feedback") as connection:
         connection.shutdown(socket.SHUT_WR)
-    wait_for(lambda: len(feedback()) > before)
-    (line,) = feedback()[before:]
-    assert (line["event"], line["status"]) == ("request", CLIENT_CLOSED)
+    wait_for(lambda: len(hung_up()) > before)
+    assert set(hung_up()) == {"request"}
 
 
 def test_without_a_monitor_drift_says_so_and_no_report_is_promised(server: Server) -> None:
