@@ -131,17 +131,25 @@ def test_a_server_of_ours_is_scraped_without_what_others_export_and_one_that_exp
             }
 
 
+SAME = 5  # answers in a row
+
+
 def silenced(alertmanager: httpx.Client, *alerts: dict[str, str]) -> set[str]:
-    """Post alerts and return the names of those that say no more than another of them."""
+    """Post alerts and return the names of those that say no more than another of them.
+
+    Alertmanager takes note of what inhibits a moment after the alerts are there, so the answer must come again.
+    """
     assert alertmanager.post("/api/v2/alerts", json=[{"labels": alert} for alert in alerts]).status_code == 200
-    shown: list[dict[str, Any]] = []
+    answers: list[set[str]] = []
 
-    def all_there() -> bool:
-        shown[:] = alertmanager.get("/api/v2/alerts").json()
-        return len(shown) == len(alerts)
+    def is_settled() -> bool:
+        shown: list[dict[str, Any]] = alertmanager.get("/api/v2/alerts").json()
+        if len(shown) == len(alerts):
+            answers.append({one["labels"]["alertname"] for one in shown if one["status"]["inhibitedBy"]})
+        return len(answers) >= SAME and all(answer == answers[-1] for answer in answers[-SAME:])
 
-    wait_for(all_there, 10)
-    return {one["labels"]["alertname"] for one in shown if one["status"]["inhibitedBy"]}
+    wait_for(is_settled, 30)
+    return answers[-1]
 
 
 def test_when_no_server_answers_the_rest_of_its_job_is_quiet(alertmanager: httpx.Client) -> None:
